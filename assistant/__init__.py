@@ -1,0 +1,1 @@
+"""Finetune Assistant: from a sentence to an honest verdict."""
