@@ -96,14 +96,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-kinds = st.sampled_from(
-    "started resumed phase progress metric estimate sample checkpoint warning finished failed cancelled view begin "
-    "feed unheard-of".split()
-)
-fields = st.sampled_from(
-    "at step total_steps eta_seconds name text value split code what verdict path device versions plan best reason "
-    "measured_seconds model_kept".split()
-)
+kinds = st.sampled_from([*sorted(contract._KINDS), "view", "begin", "feed", "", "unheard-of"])
+fields = st.sampled_from(["at", "kind", "step", "total_steps", "eta_seconds", "name", "text", "value", "split", "code"])
 plausible = {
     "at": st.floats(0, 1e6),
     "step": st.integers(-5, 10**7),

@@ -1,0 +1,107 @@
+"""Two or more finished runs side by side: the figures, what differs between their plans, and what that may mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.report import card, words
+from recipes.events import Result
+from recipes.plan import Plan
+
+#: Parts of a plan that say where it ran or what it is called, not how it learns.
+NOT_COMPARED = ("reasons", "version", "data.source", "data.test_source", "output")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One finished run under the name that people use ("run 2")."""
+
+    name: str
+    result: Result
+    plan: Plan | None = None
+
+
+def comparison(runs: Sequence[Finished]) -> list[card.Table]:
+    """Tables of the figures and of the settings that differ; the runs are columns."""
+    head = ["", *(run.name for run in runs)]
+    figures = [["Verdict", *(words.VERDICTS[run.result.verdict.code] for run in runs)]]
+    metrics = list(dict.fromkeys(name for run in runs for name in run.result.metrics))
+    for metric in metrics:
+        cells = [run.result.metrics.get(metric) for run in runs]
+        figures.append(
+            [words.metric_name(metric), *("–" if cell is None else words.with_spread(cell, metric) for cell in cells)]
+        )
+    figures.append(["Test rows", *(f"{run.result.rows.get('test', 0):,}" for run in runs)])
+    figures.append(["Time", *(words.duration(card.total_seconds(run.result)) for run in runs)])
+    figures.append(["Peak memory", *(words.size(run.result.peak_bytes.get("measured")) for run in runs)])
+    settings = [[path, *map(_shown, values)] for path, values in differences(runs)]
+    tables = [card.Table("Figures", head, figures, caution(runs))]
+    return [*tables, card.Table("What was set differently", head, settings)] if settings else tables
+
+
+def differences(runs: Sequence[Finished]) -> list[tuple[str, list[Any]]]:
+    """Dotted plan paths whose values differ, with the value of each run."""
+    flat = [_flat(run.plan) for run in runs]
+    paths = dict.fromkeys(path for plan in flat for path in plan)
+    found = [(path, [plan.get(path) for plan in flat]) for path in paths]
+    return [(path, values) for path, values in found if any(value != values[0] for value in values)]
+
+
+def caution(runs: Sequence[Finished]) -> str:
+    """Why figures of these runs may not be compared; "" when they may."""
+    if len({run.result.task for run in runs}) > 1:
+        return "These runs do different tasks, so that their figures cannot be compared."
+    if len({run.result.data_sha256 for run in runs}) > 1:
+        return "These runs saw different data: a difference may come from the rows, not from the model."
+    if len({(run.result.seed, run.result.rows.get("test")) for run in runs}) > 1:
+        return "These runs were judged on different test rows: small differences may be chance."
+    return "Same data and same test rows. Intervals that overlap widely mean that the difference could be chance."
+
+
+def best(runs: Sequence[Finished]) -> Finished | None:
+    """The run with the best main metric; None when they are not judged by the same one."""
+    metrics = {card.main_metric(run.result) for run in runs}
+    if len(metrics) != 1 or not (metric := metrics.pop()):
+        return None
+    sign = -1 if metric in words.ERRORS else 1
+    return max(runs, key=lambda run: sign * run.result.metrics[metric].value)
+
+
+def comparison_html(runs: Sequence[Finished]) -> str:
+    """The comparison as a fragment of HTML."""
+    return "".join(card.html_table(table, titled=True) for table in comparison(runs))
+
+
+def comparison_markdown(runs: Sequence[Finished]) -> str:
+    """The comparison for a terminal."""
+    return "\n".join(line for table in comparison(runs) for line in card.markdown_table(table)).strip() + "\n"
+
+
+def _flat(plan: Plan | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def walk(tree: dict[str, Any], prefix: str) -> None:
+        for name, value in tree.items():
+            path = f"{prefix}{name}"
+            if path in NOT_COMPARED:
+                continue
+            if isinstance(value, dict) and path != "data.columns":
+                walk(value, path + ".")
+            else:
+                found[path] = value
+
+    if plan is not None:
+        walk(plan.model_dump(mode="json"), "")
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
