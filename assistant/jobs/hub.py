@@ -1,4 +1,4 @@
-"""Whether the model hub can be reached: asked only when it matters, for at most three seconds, remembered in the home."""
+"""Whether the model hub can be reached: asked only when it matters, for three seconds at most, then remembered."""
 
 from __future__ import annotations
 

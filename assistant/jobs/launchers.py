@@ -153,8 +153,8 @@ def call_recipe(module: str, arguments: Sequence[str], *, log: Path, seconds: fl
     try:
         with log.open("ab") as errors:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment(), cwd=log.parent,
-                timeout=seconds, check=False,
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment(),
+                cwd=log.parent, timeout=seconds, check=False,
             )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise PlainError("took-too-long", f"The step “{module}” was ended after {seconds / 60:.0f} minutes.",

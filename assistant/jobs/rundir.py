@@ -38,6 +38,7 @@ class About(BaseModel):
     conversation: str | None = None
     visitor: str | None = None
     created: float
+    asked: str = ""  # fingerprint of the plan as it was asked for, before the data got its place
 
 
 class ProcessCard(BaseModel):
@@ -59,6 +60,15 @@ def write_json(path: Path, value: BaseModel | dict[str, Any]) -> None:
     partial = path.with_name(path.name + f".{os.getpid()}.tmp")
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object from a file, or None where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def read_about(run_dir: Path) -> About | None:

@@ -46,7 +46,8 @@ def _conversations(db: sqlite3.Connection) -> None:
 def _queue(db: sqlite3.Connection) -> None:
     db.execute(
         "CREATE TABLE queue (run TEXT PRIMARY KEY, number INTEGER UNIQUE NOT NULL, status TEXT NOT NULL, "
-        "title TEXT NOT NULL, task TEXT NOT NULL, conversation TEXT, visitor TEXT, created REAL NOT NULL, queued REAL NOT NULL)"
+        "title TEXT NOT NULL, task TEXT NOT NULL, conversation TEXT, visitor TEXT, created REAL NOT NULL, "
+        "queued REAL NOT NULL)"
     )
 
 

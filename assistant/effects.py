@@ -1,0 +1,512 @@
+"""The effects of a dialogue, performed: the part of the shell that reads tables, makes run directories and asks models.
+
+One method an effect; each returns the event that goes back into the dialogue, or raises PlainError.
+"""
+# ruff: noqa: PLC0415 - an answer must come within a second of the command: what is heavy is imported where it is used
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from assistant.chat.turns import Answered, Effect, FileCard, FileRead, Input, PlanPrepared, RunChanged
+from assistant.errors import PlainError
+from assistant.jobs import hub, launchers, rundir, worker
+from assistant.jobs.home import Home, display_name, new_run_id, new_secret
+from assistant.jobs.rundir import About
+from assistant.jobs.store import QueueRow
+from recipes.plan import Plan
+
+if TYPE_CHECKING:
+    from assistant.data.table import Table
+    from assistant.session import Limits, Session
+
+#: Seconds that an evaluation of a file, and an export, may take.
+EVALUATE_SECONDS = 1800.0
+EXPORT_SECONDS = 1800.0
+EXPORT_FORMATS = ("adapter", "merged", "onnx", "gguf")
+
+
+def file_card(home: Home, upload: str, name: str, role: Literal["train", "test"] = "train") -> FileCard:
+    """Read an upload into what the dialogue knows of it: profile, task guesses, findings.
+
+    Raises:
+        PlainError: it cannot be read.
+    """
+    from assistant.data.doctor import check
+    from assistant.data.profile import profile
+    from assistant.data.roles import guess_tasks
+    from assistant.data.table import read_table
+
+    table = read_table(home.upload_path(upload), name)
+    seen = profile(table)
+    guesses = guess_tasks(seen)
+    findings = check(table, seen, guesses[0] if guesses else None)
+    return FileCard(
+        id=upload,
+        name=name,
+        profile=seen.model_dump(mode="json"),
+        guesses=[guess.model_dump(mode="json") for guess in guesses],
+        findings=[finding.model_dump(mode="json") for finding in findings],
+        role=role,
+    )
+
+
+def parts(error: PlainError) -> dict[str, str]:
+    """The parts of an error, as the dialogue takes them."""
+    return {"code": error.code, "what": error.what, "expected": error.expected, "fix": error.fix}
+
+
+class Effects:
+    """Performs the effects of one message. `started`: the runs that were put into the queue."""
+
+    def __init__(self, session: Session, conversation: str, *, dry_run: bool, visitor: str) -> None:
+        self._session = session
+        self._home = session.home
+        self._conversation = conversation
+        self._dry_run = dry_run
+        self._visitor = visitor
+        self.started: list[str] = []
+
+    def perform(self, effect: Effect) -> Input:
+        """Do it.
+
+        Raises:
+            PlainError: it cannot be done.
+        """
+        actions: dict[str, Callable[[dict[str, Any]], Input]] = {
+            "prepare_plan": self.prepare_plan, "start_run": self.start_run, "stop_run": self.stop_run,
+            "resume_run": self.resume_run, "run_status": self.run_status, "report": self.report,
+            "compare": self.compare, "predict": self.predict, "evaluate": self.evaluate, "export": self.export,
+            "delete_run": self.delete_run, "fix_data": self.fix_data, "publish": self.publish,
+            "forget_file": self.forget_file,
+        }  # fmt: skip
+        return actions[effect.kind](effect.arguments)
+
+    # ------------------------------------------------------------ plan
+
+    def prepare_plan(self, arguments: dict[str, Any]) -> PlanPrepared:
+        """Ask the adviser; the hub is asked only where the plan depends on it, and never in a dry run."""
+        try:
+            return self._advised(arguments)
+        except PlainError as error:
+            plan = self._session.state(self._conversation).plan
+            return PlanPrepared(plan=plan or Plan(), problem=parts(error))
+
+    def _advised(self, arguments: dict[str, Any]) -> PlanPrepared:
+        from assistant.advise.advisor import advise
+        from assistant.advise.estimate import estimate
+        from assistant.advise.hardware import Hardware
+        from assistant.data.profile import Profile
+        from assistant.data.roles import TaskGuess
+
+        wish = dict(arguments.get("wish") or {})
+        train, test = self._file(arguments.get("file")), self._file(arguments.get("test_file"))
+        if train is None:
+            raise PlainError("file-gone", "There is no file to plan for.", fix="Add your file, and say it again.")
+        profile = Profile.model_validate(train.profile)
+        hardware = Hardware.model_validate(self._session.hardware())
+        guess = best_guess([TaskGuess.model_validate(one) for one in train.guesses], wish)
+        test_rows = Profile.model_validate(test.profile).rows if test is not None else None
+        details: dict[str, Any] = {
+            "guess": guess, "test_rows": test_rows, "demo": self._session.limits.demo,
+            "goal": arguments.get("goal") or "",
+        }  # fmt: skip
+        offline = hub.remembered(self._home.hub_cache) is False
+        advice = advise(profile, wish, hardware, offline=offline, **details)
+        if not offline and self._needs_hub(advice.plan) and not hub.reachable(self._home.hub_cache):
+            offline = True
+            advice = advise(profile, wish, hardware, offline=True, **details)
+        changes: dict[str, Any] = {"data.source": train.name, "data.name": train.name}
+        if test is not None:
+            changes |= {"data.test_source": test.name, "data.test_name": test.name}
+        plan = limited(advice.plan.changed(changes), self._session.limits)
+        figures = estimate(plan, profile, hardware).model_dump(mode="json")
+        return PlanPrepared(plan=plan, estimate=figures, advice=list(advice.advice))
+
+    def _needs_hub(self, plan: Plan) -> bool:
+        """Whether the plan names something that only the hub has; False in a dry run, which never asks it."""
+        model = plan.base_model
+        if self._dry_run or not model or os.path.isdir(model) or hub.in_local_cache(model):
+            return False
+        from assistant.advise.catalog import resolve
+
+        known = resolve(model)
+        return known is None or not known.starter
+
+    def _file(self, upload: str | None) -> FileCard | None:
+        files = self._session.state(self._conversation).files
+        return next((card for card in files if card.id == upload), None) if upload else None
+
+    # ------------------------------------------------------------ runs
+
+    def start_run(self, arguments: dict[str, Any]) -> RunChanged:
+        """Make the run directory and put the run into the queue.
+
+        A second yes to the same plan while its run waits or works (another tab, a double click) is the same run.
+        """
+        plan = Plan.model_validate(arguments["plan"])
+        state = self._session.state(self._conversation)
+        for row in self._session.store.runs(self._conversation):
+            if row.status in ("queued", "running") and self._same_plan(row, plan):
+                return self._session.changed(row)
+        check_can_run(plan)
+        self._check_limits()
+        train = named_file(state.files, plan.data.source, plan.data.name)
+        test = named_file(state.files, plan.data.test_source, plan.data.test_name)
+        tables = {
+            role: self._table(card) for role, card in (("train", train), ("test", test)) if card is not None
+        }  # fmt: skip
+        if train is None and not _is_hub_id(plan.data.source):
+            raise PlainError("file-gone", "The file of this plan is not here any more.", fix="Please add it again.")
+        title = state.goal or plan.data.name or plan.task or ""
+        run = create_run(
+            self._session, plan, tables, title=title, conversation=self._conversation, visitor=self._visitor
+        )  # fmt: skip
+        self.started.append(run.run)
+        return self._session.changed(run)
+
+    def _same_plan(self, row: QueueRow, plan: Plan) -> bool:
+        asked = rundir.read_about(self._home.run_dir(row.run))
+        return asked is not None and asked.asked == plan.fingerprint()
+
+    def _check_limits(self) -> None:
+        limits, store = self._session.limits, self._session.store
+        if limits.runs is not None and store.count_of_visitor(self._visitor) >= limits.runs:
+            raise PlainError(
+                "demo-limit",
+                f"This demo gives {limits.runs} runs to each visitor, and yours are used up.",
+                fix="Install it on your own machine for as many as you like: pip install finetune-assistant.",
+            )
+        if limits.waiting is not None and len(store.runs(status="queued")) >= limits.waiting:
+            raise PlainError("demo-limit", f"{limits.waiting} runs are waiting already.", fix="Try again in a while.")
+
+    def _table(self, card: FileCard) -> Table:
+        from assistant.data.table import read_table
+
+        return read_table(self._home.upload_path(card.id), card.name)
+
+    def stop_run(self, arguments: dict[str, Any]) -> RunChanged:
+        """Wish that it stops; the end comes with the worker."""
+        row = self._row(arguments)
+        worker.stop_run(self._home, self._session.store, row.run)
+        fresh = self._session.store.run(row.run) or row
+        if fresh.status == "cancelled":  # it only waited: this answer is the telling
+            self._session.store.claim_telling(row.run)
+        return self._session.changed(fresh)
+
+    def resume_run(self, arguments: dict[str, Any]) -> RunChanged:
+        """Put it back into the queue."""
+        row = self._row(arguments)
+        worker.resume_run(self._home, self._session.store, row.run)
+        self.started.append(row.run)
+        return self._session.changed(row)
+
+    def run_status(self, arguments: dict[str, Any]) -> RunChanged:
+        """How it stands."""
+        return self._session.changed(self._row(arguments))
+
+    def report(self, arguments: dict[str, Any]) -> RunChanged:
+        """Its result."""
+        return self._session.changed(self._row(arguments), with_result=True)
+
+    def compare(self, arguments: dict[str, Any]) -> Answered:
+        """Several runs side by side."""
+        rows = [self._session.find_run(str(run), self._conversation) for run in arguments.get("runs") or []]
+        return Answered(effect="compare", data=compare_runs(self._session, rows))
+
+    def delete_run(self, arguments: dict[str, Any]) -> Answered:
+        """Remove a run and all that it made."""
+        row = self._row(arguments)
+        remove_run(self._session, row)
+        return Answered(effect="delete_run", data={"run": row.run, "number": row.number})
+
+    def _row(self, arguments: dict[str, Any]) -> QueueRow:
+        return self._session.find_run(str(arguments.get("run") or "last"), self._conversation)
+
+    # ------------------------------------------------------------ models
+
+    def predict(self, arguments: dict[str, Any]) -> Answered:
+        """Ask the model."""
+        row = self._row(arguments)
+        found = predict(self._session, row, list(arguments.get("inputs") or []))
+        return Answered(effect="predict", data={"run": row.run, "number": row.number, "predictions": found})
+
+    def evaluate(self, arguments: dict[str, Any]) -> Answered:
+        """Score the model on another file."""
+        row, card = self._row(arguments), self._file(arguments.get("file"))
+        if card is None:
+            raise PlainError("file-gone", "That file is not known here.", fix="Please add it again.")
+        found = evaluate(self._session, row, self._table(card))
+        return Answered(effect="evaluate", data={"run": row.run, "number": row.number, "file": card.name, **found})
+
+    def export(self, arguments: dict[str, Any]) -> Answered:
+        """Write the model in a format of choice."""
+        row = self._row(arguments)
+        files = export(self._session, row, str(arguments.get("format") or "merged"))
+        return Answered(effect="export", data={"run": row.run, "number": row.number, "files": files})
+
+    def publish(self, arguments: dict[str, Any]) -> Answered:
+        """Not in this version, and never in a demo."""
+        del arguments
+        if not self._session.limits.publish:
+            raise PlainError(
+                "publish-not-available", "This demo does not publish models.", fix="Download the model instead."
+            )
+        raise PlainError(
+            "publish-not-available",
+            "This version cannot publish to the Hugging Face Hub yet.",
+            fix="Export the model and upload its folder with `hf upload YOUR_NAME/YOUR_MODEL FOLDER`.",
+        )
+
+    # ------------------------------------------------------------ files
+
+    def fix_data(self, arguments: dict[str, Any]) -> FileRead:
+        """Mend what the data check found: a new upload of the same name, the old one stays as it was."""
+        from assistant.data.doctor import fix
+        from assistant.data.table import write_rows
+
+        card = self._file(arguments.get("file"))
+        if card is None:
+            raise PlainError("file-gone", "That file is not known here.", fix="Please add it again.")
+        columns = card.guesses[0].get("columns", {}) if card.guesses else {}
+        table, _sentence = fix(self._table(card), str(arguments.get("code")), columns)
+        upload, path = self._home.new_upload(Path(card.name).stem + ".jsonl")
+        write_rows(table, path)
+        return FileRead(file=file_card(self._home, upload, card.name, card.role))
+
+    def forget_file(self, arguments: dict[str, Any]) -> Answered:
+        """Remove an upload."""
+        self._home.forget_upload(str(arguments.get("file")))
+        return Answered(effect="forget_file", data=dict(arguments))
+
+
+# ---------------------------------------------------------------- shared with the command
+
+
+def best_guess(guesses: list[Any], wish: dict[str, Any]) -> Any | None:
+    """The best guess that agrees with what was asked for; the best of all where none does."""
+    for paths in (("task", "problem"), ("task",)):
+        for guess in guesses:
+            if all(wish.get(path) in (None, getattr(guess, path)) for path in paths):
+                return guess
+    return guesses[0] if guesses else None
+
+
+def limited(plan: Plan, limits: Limits) -> Plan:
+    """The plan within what a visitor may use."""
+    if limits.minutes is None or (plan.training.max_minutes or limits.minutes + 1) <= limits.minutes:
+        return plan
+    reason = f"This demo gives each run {limits.minutes:g} minutes; the best state until then is kept."
+    reasons = {**plan.reasons, "training.max_minutes": reason}
+    return plan.changed({"training.max_minutes": limits.minutes, "reasons": reasons})
+
+
+def named_file(files: list[FileCard], source: str | None, name: str | None) -> FileCard | None:
+    """The newest file of that id or name."""
+    wanted = {text for text in (source, name) if text}
+    return next((card for card in reversed(files) if card.id in wanted or card.name in wanted), None)
+
+
+def check_can_run(plan: Plan) -> None:
+    """Refuse a plan with gaps, or a task without a recipe, before anything is written.
+
+    Raises:
+        PlainError: with all gaps at once.
+    """
+    module = (plan.task or "").replace("-", "_")
+    if plan.task and importlib.util.find_spec(f"recipes.{module}") is None:
+        raise PlainError(
+            "task-not-available",
+            f"This version cannot train {plan.task} yet.",
+            "It trains text classification: sorting texts into classes, several labels a text, or a number a text.",
+            "Say what you would like to sort, and add a file of examples.",
+        )
+    missing = plan.gaps()
+    if missing:
+        raise PlainError(
+            "plan-incomplete", f"The plan still lacks: {', '.join(missing)}.", fix="Say what they should be."
+        )
+
+
+def create_run(
+    session: Session,
+    plan: Plan,
+    tables: dict[str, Table],
+    *,
+    title: str,
+    conversation: str | None = None,
+    visitor: str | None = None,
+) -> QueueRow:
+    """Make the run directory, with the data in canonical form, and queue the run; all of it or nothing.
+
+    Args:
+        tables: "train", and "test" where the person has a test file.
+    """
+    from assistant.data.table import write_rows
+
+    store, home, asked = session.store, session.home, plan.fingerprint()
+    run = new_run_id()
+    folder = home.runs / f".new-{run}"
+    (folder / "data").mkdir(parents=True, mode=0o700)
+    try:
+        changes: dict[str, Any] = {}
+        for role, table in tables.items():
+            if role == "train":
+                table = sampled(table, session.limits.rows, plan.training.seed)
+            write_rows(table, folder / "data" / f"{role}.jsonl")
+            path, name = ("data.source", "data.name") if role == "train" else ("data.test_source", "data.test_name")
+            changes |= {path: f"data/{role}.jsonl", name: display_name(table.name)}
+        limited(plan.changed(changes), session.limits).save(folder / "plan.json")
+        with store.change():
+            about = About(
+                id=run, number=store.next_number(), title=display_name(title)[:80], conversation=conversation,
+                visitor=visitor, created=time.time(), asked=asked,
+            )  # fmt: skip
+            rundir.write_json(folder / "run.json", about)
+            folder.rename(home.run_dir(run))
+            store.add_run(about, plan.task or "")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    row = store.run(run)
+    if row is None:  # only if another process removed it in this instant
+        raise PlainError("run-unknown", f"Run {about.number} was removed.", fix="Start it again.")
+    return row
+
+
+def sampled(table: Table, limit: int | None, seed: int) -> Table:
+    """At most `limit` rows, drawn at random by the plan's seed, in their old order."""
+    if limit is None or len(table.frame) <= limit:
+        return table
+    from dataclasses import replace
+
+    frame = table.frame.sample(n=limit, random_state=seed).sort_index().reset_index(drop=True)
+    return replace(table, frame=frame)
+
+
+def remove_run(session: Session, row: QueueRow) -> None:
+    """Remove a run from the list and from the disk.
+
+    Raises:
+        PlainError: it still works.
+    """
+    folder = session.home.run_dir(row.run)
+    if rundir.is_alive(folder) or row.status == "running":
+        raise PlainError(
+            "run-active",
+            f"Run {row.number} is still at work.",
+            "It can be deleted when it has ended.",
+            "Stop it first.",
+        )
+    session.try_it.close(folder)
+    session.store.remove_run(row.run)
+    if folder.exists():
+        trash = folder.with_name(f".trash-{row.run}")
+        folder.rename(trash)
+        shutil.rmtree(trash, ignore_errors=True)
+
+
+def model_folder(session: Session, row: QueueRow) -> Path:
+    """The folder of a run that has a model to use; a stopped run keeps its best state.
+
+    Raises:
+        PlainError: there is none.
+    """
+    folder = session.home.run_dir(row.run)
+    status = session.status(row)
+    if status in ("queued", "running") or not (folder / "model").is_dir():
+        raise PlainError(
+            "no-model",
+            f"Run {row.number} has no model to use: it is {status}.",
+            "A run has one when it is finished, or when it was stopped after its first step.",
+            "Ask how it stands." if status in ("queued", "running") else "Start a new run, or resume this one.",
+        )
+    return folder
+
+
+def predict(session: Session, row: QueueRow, inputs: list[Any]) -> list[dict[str, Any]]:
+    """One answer an input."""
+    return session.try_it.ask(model_folder(session, row), inputs)
+
+
+def evaluate(session: Session, row: QueueRow, table: Table) -> dict[str, Any]:
+    """Score a run's model on a table: `{"rows", "metrics", …}`."""
+    from assistant.data.table import write_rows
+
+    folder = model_folder(session, row)
+    work = folder / "evaluations"
+    work.mkdir(exist_ok=True)
+    rows, out = work / f"{new_secret()}.jsonl", work / f"{new_secret()}.json"
+    problem: PlainError | None = None
+    try:
+        write_rows(table, rows)
+        arguments = [str(folder), str(rows), str(out)]
+        try:
+            launchers.call_recipe("evaluate", arguments, log=folder / "evaluate.log", seconds=EVALUATE_SECONDS)
+        except PlainError as error:
+            problem = error  # what it wrote itself says more
+        answer = rundir.read_json(out)
+    finally:
+        rows.unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
+    launchers.raise_told(answer or {})
+    if answer is None or problem is not None:
+        raise problem or launchers.died("evaluate", None, folder / "evaluate.log")
+    return answer
+
+
+def export(session: Session, row: QueueRow, form: str, out: Path | None = None) -> list[dict[str, Any]]:
+    """Write the model as files: `[{"name", "path", "bytes"}]`.
+
+    Args:
+        form: one of EXPORT_FORMATS.
+        out: the folder to write to; default: inside the run's folder.
+    """
+    if form not in EXPORT_FORMATS:
+        raise PlainError(
+            "export-format", f"There is no format {display_name(form)!r}.", f"Known are {', '.join(EXPORT_FORMATS)}."
+        )
+    folder = model_folder(session, row)
+    target = out or folder / "exports" / form
+    target.mkdir(parents=True, exist_ok=True)
+    launchers.call_recipe("export", [str(folder), form, str(target)], log=folder / "export.log", seconds=EXPORT_SECONDS)
+    files = sorted(path for path in target.rglob("*") if path.is_file())
+    return [
+        {"name": path.relative_to(target).as_posix(), "path": str(path), "bytes": path.stat().st_size} for path in files
+    ]
+
+
+def compare_runs(session: Session, rows: list[QueueRow]) -> dict[str, Any]:
+    """Finished runs side by side: `{"runs": [{"id", "number", "title", "result"}], "text": Markdown}`.
+
+    Raises:
+        PlainError: fewer than two of them are finished.
+    """
+    from assistant.report.compare import Finished, comparison_markdown
+    from recipes.events import Result
+
+    finished = [row for row in rows if session.status(row) == "finished"]
+    if len(finished) < 2:
+        raise PlainError(
+            "compare-needs-two",
+            f"{len(finished)} of these runs {'is' if len(finished) == 1 else 'are'} finished.",
+            "Two finished runs are needed for a comparison.",
+            "Change the plan and start another run.",
+        )
+    columns, data = [], []
+    for row in finished:
+        folder = session.home.run_dir(row.run)
+        result = Result.load(folder / "result.json")
+        columns.append(Finished(f"run {row.number}", result, Plan.load(folder / "plan.json")))
+        data.append({"id": row.run, "number": row.number, "title": row.title, "result": result.model_dump(mode="json")})
+    return {"runs": data, "text": comparison_markdown(columns)}
+
+
+def _is_hub_id(source: str | None) -> bool:
+    return bool(source) and str(source).count("/") == 1 and not str(source).startswith((".", "/"))
