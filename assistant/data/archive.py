@@ -18,6 +18,7 @@ import pandas as pd
 
 from assistant.data.cells import make_frame, row_list
 from assistant.data.encoding import decode
+from assistant.data.names import words
 from assistant.errors import PlainError
 
 #: What a zip may claim to unpack to, and how much smaller than that it may be (deflate itself ends at 1,032).
@@ -28,15 +29,13 @@ MAX_MEMBERS = 100_000
 MAX_TEXT_BYTES = 5 * 1024**2
 MAX_TABLE_BYTES = 500 * 1024**2
 
-IMAGES = frozenset(".png .jpg .jpeg .gif .bmp .webp .tif .tiff".split())
-SOUNDS = frozenset(".wav .flac .mp3 .ogg .m4a .opus .aac .wma .aiff .aif".split())
-TABLES = frozenset(".csv .tsv .json .jsonl .ndjson .parquet .xlsx .conll".split())
-TEXTS = frozenset(".txt .text .md".split())
+IMAGES = frozenset(words(".png .jpg .jpeg .gif .bmp .webp .tif .tiff"))
+SOUNDS = frozenset(words(".wav .flac .mp3 .ogg .m4a .opus .aac .wma .aiff .aif"))
+TABLES = frozenset(words(".csv .tsv .json .jsonl .ndjson .parquet .xlsx .conll"))
+TEXTS = frozenset(words(".txt .text .md"))
+_PARTS = frozenset(words("train training test testing val valid validation dev eval"))
 #: Names of folders that part the rows instead of naming a class.
-SPLITS = frozenset(
-    "train training test testing val valid validation dev eval data dataset images image audio wavs clips files".split()
-)
-_PARTS = frozenset("train training test testing val valid validation dev eval".split())
+SPLITS = _PARTS | frozenset(words("data dataset images image audio wavs clips files"))
 _METADATA = re.compile(r"(metadata|labels?|annotations?|transcripts?|index|manifest|train|data)\.", re.IGNORECASE)
 
 TableReader = Callable[[bytes, str], tuple[pd.DataFrame, list[str]]]
@@ -114,7 +113,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, ca
     try:
         with archive.open(member) as stream:
             data = stream.read(cap + 1)
-    except Exception as error:  # noqa: BLE001  damaged members raise nearly anything (zlib, lzma, struct …)
+    except Exception as error:
         raise damaged(name, f"{member.filename[:80]}: {error}") from error
     if len(data) > cap:
         raise PlainError(
@@ -171,7 +170,7 @@ def read_archive(data: bytes, name: str, read_table_bytes: TableReader) -> tuple
     raise PlainError(
         "file-unsupported",
         f"{name} holds {len(members):,} files of kinds that cannot be read ({', '.join(kinds[:6])}).",
-        "A zip may hold texts (.txt), pictures (.png, .jpg), recordings (.wav, .flac, .mp3), or a table (.csv, .jsonl).",
+        "A zip may hold texts (.txt), pictures (.png, .jpg), recordings (.wav, .mp3), or a table (.csv, .jsonl).",
         "Put the files of each class into a folder of its name, pack the folders, and upload that.",
     )
 
@@ -249,7 +248,8 @@ def _join(table: pd.DataFrame, paths: list[str], role: str, source: str, notes: 
         missing = [row for row, path in enumerate(found, start=2) if path is None]
         if missing:
             notes.append(
-                f"{len(missing):,} rows of {source} name files that are not in the zip (row {row_list(missing)}); they were left out."
+                f"{len(missing):,} rows of {source} name files that are not in the zip (line {row_list(missing)}); "
+                "they were left out."
             )
         unlisted = len(set(paths) - set(found))
         if unlisted:
@@ -286,7 +286,8 @@ def _read_texts(
         repaired += [member.filename] if odd else []
     if repaired:
         notes.append(
-            f"{len(repaired):,} files are not in the encoding UTF-8 ({repaired[0]} is one); they were read all the same."
+            f"{len(repaired):,} files are not in the encoding UTF-8 ({repaired[0]} is one); they were read "
+            "all the same."
         )
     paths = [member.filename for member in texts]
     columns = _folder_columns(paths, notes)

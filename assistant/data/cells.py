@@ -19,14 +19,6 @@ from assistant.errors import PlainError
 #: More columns than this is no table of examples; it also bounds the memory of ragged records.
 MAX_COLUMNS = 1_000
 
-#: Column names that tell that a first row is a header, in lower case.
-KNOWN_NAMES = frozenset(
-    "text label labels tag tags class category sentiment topic score rating stars id title subject body message review "
-    "comment question answer answers context summary article document source target input output prompt completion "
-    "instruction response sentence sentence1 sentence2 chosen rejected file file_name filename path image audio date "
-    "name content description email target_text source_text tokens ner_tags transcription transcript language".split()
-)
-
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?%?")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+(,\d+)?")
 _PYTHON_ITEM = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+(?:\.\d+)?"
@@ -56,7 +48,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_value(value: Any) -> Any:
-    """A cell as plain JSON values: NaN and infinity become None, dates become ISO texts, bytes are decoded or left out."""
+    """A cell as plain JSON values: NaN and infinity become None, dates ISO texts; bytes are decoded or left out."""
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, str):

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from assistant.data.cells import (
-    KNOWN_NAMES,
     decimal_commas,
     is_number_text,
     make_frame,
@@ -20,6 +19,7 @@ from assistant.data.cells import (
     unique_names,
     unpack_lists,
 )
+from assistant.data.names import IN_HEADERS
 
 #: A cell may be as long as an upload; the module's own limit is 128 KiB.
 csv.field_size_limit(2**31 - 1)
@@ -90,7 +90,7 @@ def _consistency(head: str, delimiter: str) -> float:
 
 
 def _named(cells: list[str]) -> bool:
-    return sum(cell.strip().lower() in KNOWN_NAMES for cell in cells) >= 2
+    return sum(cell.strip().lower() in IN_HEADERS for cell in cells) >= 2
 
 
 def parse(text: str, delimiter: str) -> tuple[Records, list[int]]:
@@ -209,7 +209,7 @@ def _drop_nameless(names: list[Any], rows: list[list[Any]]) -> tuple[list[Any], 
 def has_header(rows: list[list[Any]]) -> bool:
     """Whether the first row names the columns: its cells are unlike the cells below them."""
     first = ["" if cell is None else str(cell).strip() for cell in rows[0]]
-    if len(rows) == 1 or any(cell.lower() in KNOWN_NAMES for cell in first):
+    if len(rows) == 1 or any(cell.lower() in IN_HEADERS for cell in first):
         return True
     if any(not isinstance(cell, str) and cell is not None for cell in rows[0]):
         return False
@@ -257,7 +257,7 @@ def _make_even(rows: list[list[Any]], at: list[int], width: int, delimiter: str,
 
 
 def _mend_long_rows(rows: list[list[Any]], result: list[list[Any]], width: int, delimiter: str) -> int:
-    """Join the pieces of an unquoted text again where the last cell is a value that the last column is known to have."""
+    """Join the pieces of an unquoted text again where the last cell is a value that the last column often has."""
     whole = [row for row in rows if len(row) == width]
     usual = {value for value, count in Counter(str(row[-1]) for row in whole).items() if count > 1 and value}
     if width < 2 or not usual:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from assistant.data.cells import KNOWN_NAMES, make_frame, row_list
+from assistant.data.cells import make_frame, row_list
 from assistant.data.delimited import parse, read_delimited, sniff_delimiter
+from assistant.data.names import IN_HEADERS
 
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
 _FASTTEXT = re.compile(r"((?:__label__\S+\s+)+)(.*)", re.DOTALL)
@@ -102,7 +103,7 @@ def _is_delimited(text: str) -> bool:
     records = [record for record in parse("\n".join(text[:200_000].split("\n")[:200]), delimiter)[0] if any(record)]
     width = len(records[0])
     even = sum(len(record) == width for record in records) / len(records)
-    named = sum(cell.strip().lower() in KNOWN_NAMES for cell in records[0]) >= 2
+    named = sum(cell.strip().lower() in IN_HEADERS for cell in records[0]) >= 2
     return width >= 2 and len(records) > 1 and even >= 0.9 and (delimiter in "\t|" or named)
 
 

@@ -31,7 +31,7 @@ def read_xlsx(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
         records = _with_formulas(data, records, notes)
     except PlainError:
         raise
-    except Exception as error:  # noqa: BLE001  openpyxl raises nearly anything on damaged files
+    except Exception as error:
         raise _damaged(name, "an Excel workbook", error) from error
     if others:
         notes.append(f"The workbook has {others + 1} sheets; the sheet {title} was read.")
@@ -136,7 +136,7 @@ def read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
         names = [str(column) for column in arrow.column_names]
     except PlainError:
         raise
-    except Exception as error:  # noqa: BLE001  damaged files raise nearly anything
+    except Exception as error:
         raise _damaged(name, "a Parquet file", error) from error
     keep = [position for position, column in enumerate(names) if column != "__index_level_0__"]
     frame = make_frame(unique_names([names[p] for p in keep], notes), [columns[p] for p in keep])

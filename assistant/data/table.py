@@ -1,7 +1,7 @@
 """Any file that a beginner brings becomes a Table, or one plain sentence says why it cannot.
 
-The content decides what a file is, its name only where the content leaves it open. Files are read, never run: no pickle,
-no eval, no macros, nothing unpacked to disk.
+The content decides what a file is, its name only where the content leaves it open. Files are read, never run: no
+pickle, no eval, no macros, nothing unpacked to disk.
 """
 
 from __future__ import annotations
@@ -29,20 +29,25 @@ ERROR_CODES = (
     "archive-unsafe", "file-empty", "file-missing", "file-too-large", "file-unreadable", "file-unsupported", "no-rows",
 )  # fmt: skip
 
-READABLE = "I can read CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text, and zip files of texts, pictures or recordings."
+READABLE = (
+    "I can read CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx), plain text, and zip files of texts, pictures or "
+    "recordings."
+)
+_ONE_PICTURE = "Put the pictures of each class into a folder of its name, zip the folders, and upload that."
+_ONE_SOUND = "Put the recordings of each class into a folder of its name, zip the folders, and upload that."
 
 #: First bytes -> what the file is, in words, and what to do instead.
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"MZ", "a Windows program", "Upload the file with your examples instead."),
     (b"\x7fELF", "a Linux program", "Upload the file with your examples instead."),
     (b"%PDF", "a PDF document", "Copy its table into a spreadsheet, save that as CSV, and upload it."),
-    (b"\x89PNG", "a picture", "Put the pictures of each class into a folder of its name, zip the folders, and upload that."),
-    (b"\xff\xd8\xff", "a picture", "Put the pictures of each class into a folder of its name, zip the folders, and upload that."),
-    (b"GIF8", "a picture", "Put the pictures of each class into a folder of its name, zip the folders, and upload that."),
-    (b"RIFF", "a recording or a video", "Put the recordings of each class into a folder of its name, zip the folders, and upload that."),
-    (b"ID3", "a recording", "Put the recordings of each class into a folder of its name, zip the folders, and upload that."),
-    (b"OggS", "a recording", "Put the recordings of each class into a folder of its name, zip the folders, and upload that."),
-    (b"fLaC", "a recording", "Put the recordings of each class into a folder of its name, zip the folders, and upload that."),
+    (b"\x89PNG", "a picture", _ONE_PICTURE),
+    (b"\xff\xd8\xff", "a picture", _ONE_PICTURE),
+    (b"GIF8", "a picture", _ONE_PICTURE),
+    (b"RIFF", "a recording or a video", _ONE_SOUND),
+    (b"ID3", "a recording", _ONE_SOUND),
+    (b"OggS", "a recording", _ONE_SOUND),
+    (b"fLaC", "a recording", _ONE_SOUND),
     (b"\xd0\xcf\x11\xe0", "an old Office file (.xls or .doc)", "Open it, save it as .xlsx or CSV, and upload that."),
     (b"\x1f\x8b", "a gzip file", "Unpack it, and upload the file inside, or pack it as a zip."),
     (b"BZh", "a bzip2 file", "Unpack it, and upload the file inside, or pack it as a zip."),
@@ -146,9 +151,10 @@ def read_bytes(data: bytes, name: str) -> Table:
             "file-too-large", f"{name} is too large or too deeply nested to read.", "", "Upload a part of it."
         ) from error
     if frame.empty:
+        header = ", ".join(map(str, frame.columns))[:200]
         raise PlainError(
             "no-rows",
-            f"{name} holds no rows" + (f", only the header {', '.join(map(str, frame.columns))[:200]}." if len(frame.columns) else "."),
+            f"{name} holds no rows" + (f", only the header {header}." if header else "."),
             "A row for each example is expected below the header.",
             "Add your examples, and upload it again.",
         )  # fmt: skip
@@ -177,10 +183,10 @@ def _read(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
 def _read_zip(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
     with archive.open_archive(data, name) as opened:
         members = set(opened.namelist())
-    if "xl/workbook.xml" in members or "[Content_Types].xml" in members and any(m.startswith("xl/") for m in members):
+    if "xl/workbook.xml" in members or ("[Content_Types].xml" in members and any(m.startswith("xl/") for m in members)):
         return "xlsx", *sheets.read_xlsx(data, name)
     for member, what, fix in _DOCUMENTS:
-        if any(found == member or found.endswith("/" + member) and member == "data.pkl" for found in members):
+        if any(found == member or (found.endswith("/" + member) and member == "data.pkl") for found in members):
             raise _unsupported(name, what, fix)
     return archive.read_archive(data, name, _read_inside)
 
