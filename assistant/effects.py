@@ -162,7 +162,7 @@ class Effects:
         tables = {
             role: self._table(card) for role, card in (("train", train), ("test", test)) if card is not None
         }  # fmt: skip
-        if train is None and not _is_hub_id(plan.data.source):
+        if train is None and not is_hub_id(plan.data.source):
             raise PlainError("file-gone", "The file of this plan is not here any more.", fix="Please add it again.")
         title = state.goal or plan.data.name or plan.task or ""
         run = create_run(
@@ -508,5 +508,6 @@ def compare_runs(session: Session, rows: list[QueueRow]) -> dict[str, Any]:
     return {"runs": data, "text": comparison_markdown(columns)}
 
 
-def _is_hub_id(source: str | None) -> bool:
+def is_hub_id(source: str | None) -> bool:
+    """Whether a source looks like a Hub data set (owner/name)."""
     return bool(source) and str(source).count("/") == 1 and not str(source).startswith((".", "/"))

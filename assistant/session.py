@@ -81,6 +81,25 @@ DEMO = Limits(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Example:
+    """A ready conversation on shipped data, from the request to the verdict."""
+
+    title: str
+    file: str
+    messages: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The shipped file."""
+        return Path(__file__).with_name("examples") / self.file
+
+
+EXAMPLES = {
+    "spam": Example("Tell spam from real e-mails", "spam.csv", ("Tell spam from real e-mails", "start")),
+}
+
+
 class StoredMessage(BaseModel):
     """One message of a conversation. A person's has `text` and the names of its `files`; the assistant's a `reply`."""
 
@@ -203,16 +222,9 @@ class Session:
             visitor: who is counted in demo mode; default: the conversation.
 
         Raises:
-            PlainError: no such conversation, or the message is too long.
+            PlainError: no such conversation. Whatever else is wrong comes as a reply.
         """
-        if len(text) > MAX_TEXT:
-            raise PlainError(
-                "message-too-long",
-                f"The message has {len(text):,} characters; up to {MAX_TEXT:,} are read.",
-                fix="Put rows of data into a file and add that.",
-            )
-        if len(files) > MAX_FILES:
-            raise PlainError("too-many-files", f"{len(files)} files at once; up to {MAX_FILES} are taken.")
+        text = text.encode("utf-8", "replace").decode("utf-8")  # half characters from a shell or a page
         if conversation is None:
             conversation = self.open(None, visitor)
         self.state(conversation)
@@ -393,19 +405,26 @@ class _Talk:
     def answer(self, text: str, files: Sequence[Path], names: list[str]) -> Answer:
         """Read the files, say the text, perform what follows from it."""
         session, conversation = self._session, self._conversation
-        shown = [display_name(name) for name in names]
-        session.store.add_message(conversation, "user", {"text": text, "files": shown})
+        shown = [display_name(name) for name in names[:MAX_FILES]]
+        session.store.add_message(conversation, "user", {"text": text[:MAX_TEXT], "files": shown})
+        if len(text) > MAX_TEXT or len(files) > MAX_FILES:
+            self._complain(_too_much(len(text), len(files)))
+            return self._result(Intent(name="unclear"))
         for path, name in zip(files, shown, strict=True):
             self._drive(self._file(path, name))
         intent = None
         if text.strip() or not files:
             turn = self._drive(Said(text=text))
             intent = turn.intent if turn is not None else None
+        return self._result(intent or Intent(name="check_data" if files and not text.strip() else "unclear"))
+
+    def _result(self, intent: Intent) -> Answer:
+        session, conversation = self._session, self._conversation
         state = session.state(conversation)
         run = next((card for card in state.runs if card.id == state.current_run), None)
         return Answer(
             conversation=conversation,
-            intent=intent or Intent(name="check_data" if files and not text.strip() else "unclear"),
+            intent=intent,
             plan=state.plan,
             run=None if self._dry_run else run,
             replies=self._replies,
@@ -480,6 +499,19 @@ def _bug(home: Home, error: Exception) -> PlainError:
         f"Something in the assistant itself went wrong ({type(error).__name__}); it is not your mistake.",
         f"The details are in {home.log}.",
         "Try it again or say it in another way.",
+    )
+
+
+def _too_much(characters: int, files: int) -> PlainError:
+    """A message above the limits."""
+    if files > MAX_FILES:
+        return PlainError(
+            "too-many-files", f"{files} files at once; up to {MAX_FILES} are taken.", fix="Add fewer files."
+        )
+    return PlainError(
+        "message-too-long",
+        f"The message has {characters:,} characters; up to {MAX_TEXT:,} are read.",
+        fix="Put rows of data into a file and add that.",
     )
 
 

@@ -50,16 +50,26 @@ class HomeLock:
         """Whether this object holds it."""
         return self._file is not None
 
-    def take(self) -> bool:
-        """Take it if it is free; returns whether it is held now."""
+    def take(self, kind: str = "command") -> bool:
+        """Take it if it is free; returns whether it is held now. `kind` is noted for those who come later."""
         if self._file is not None:
             return True
         file = self._path.open("a+b")
-        if _lock_file(file):
-            self._file = file
-            return True
-        file.close()
-        return False
+        if not _lock_file(file):
+            file.close()
+            return False
+        file.truncate(0)
+        file.write(kind.encode())
+        file.flush()
+        self._file = file
+        return True
+
+    def kind(self) -> str | None:
+        """What kind of process holds it: "server" or "command"; None when it is free."""
+        if self._file is None and self.take():
+            self.free()
+            return None
+        return self._path.read_bytes().decode(errors="replace")
 
     def free(self) -> None:
         """Give it back."""
@@ -128,8 +138,14 @@ class Worker:
         """Try to become the one that works this home."""
         return self._lock.take()
 
+    def served(self) -> bool:
+        """Whether a server, in whatever process, works this home."""
+        return self._lock.kind() == "server"
+
     def start(self) -> None:
         """Work in a thread until `close`; where another process works the home, wait for its end first."""
+        if self._thread is not None:
+            return
         self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
         self._thread.start()
 
@@ -147,7 +163,7 @@ class Worker:
 
     def _loop(self) -> None:
         while not self._closing.is_set():
-            if not self._lock.take():
+            if not self._lock.take("server"):
                 self._closing.wait(LOCK_SECONDS)
                 continue
             try:
