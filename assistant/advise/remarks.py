@@ -1,0 +1,162 @@
+"""What an honest adviser says before the start: is it the right tool, are the data enough, can it work. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from assistant.advise import estimate
+from assistant.advise.catalog import Model
+from assistant.advise.estimate import Estimate, readable_bytes, readable_seconds
+from assistant.advise.facts import DataFacts
+from assistant.advise.hardware import Hardware
+from assistant.advise.models import language_name, memory_limit
+from assistant.errors import PlainError
+from recipes.plan import Plan
+
+ENOUGH_PER_CLASS = 50  # rows a class from which the result is usually worth trusting [judgement]
+_DOCUMENT = re.compile(
+    r"\b(chat|talk|ask|questions?|answers?)\b.{0,40}\b(my|a|one|this|the) (pdf|documents?|manual|book)\b", re.I
+)
+
+
+def about_data(plan: Plan, data: DataFacts, model: Model) -> list[str]:
+    """Sentences on the data's size, balance and language."""
+    said = []
+    if plan.task == "text-classification":
+        said += _size(plan, data)
+    elif data.rows < 50:
+        said.append(
+            f"{data.rows} rows are few to learn from. A few hundred would be a good start; with this few, examples "
+            "inside "
+            "a prompt to a ready model may do better than training."
+        )
+    if data.missing:
+        said.append(f"{data.missing:,} rows lack a text or a label and will be left out.")
+    if data.language and not model.speaks(data.language):
+        said.append(
+            f"Your texts look {language_name(data.language)}, but {model.name} learned "
+            f"{', '.join(language_name(code) for code in model.languages[:3])}. Expect counting words to be a "
+            "strong rival; "
+            "a multilingual model (say “use multilingual minilm”) reads them better, and needs a network once."
+        )
+    return said
+
+
+def _size(plan: Plan, data: DataFacts) -> list[str]:
+    said = []
+    if data.classes == 1:
+        said.append(
+            "Every row has the same label, so there is nothing to tell apart. Add rows with at least one other label."
+        )
+    few = data.smallest_class
+    if data.classes > 1 and few < 8:
+        said.append(
+            f"The rarest class has only {few} rows. I would aim for about {ENOUGH_PER_CLASS} a class"
+            f" ({max(1, ENOUGH_PER_CLASS - few)} more of that one); until then take the result as a first hint."
+        )
+    elif data.classes > 1 and data.per_class < ENOUGH_PER_CLASS:
+        wanted = ENOUGH_PER_CLASS * data.classes
+        said.append(
+            f"{data.rows:,} rows for {data.classes} classes is a small set: it can work, and about {wanted:,} rows "
+            f"({ENOUGH_PER_CLASS} a class) would make it surer."
+        )
+    _, _, test = estimate.split_sizes(plan, data.rows, data.test_rows)
+    if data.rows >= 100 and 0 < test < 100 and plan.problem != "regression":
+        width = 196 * math.sqrt(0.9 * 0.1 / test)
+        said.append(f"The verdict rests on {test} test rows, so it can be off by about {width:.0f} points either way.")
+    return said
+
+
+def about_tool(plan: Plan, data: DataFacts, goal: str) -> list[str]:
+    """Whether something simpler would do."""
+    if _DOCUMENT.search(goal):
+        return [
+            "For questions about one document a search over it (retrieval) works better than training: a tuned model "
+            "learns a style of answering, hardly facts."
+        ]
+    if plan.task == "text-generation" and data.rows < 100:
+        return [
+            f"With {data.rows} examples a ready chat model that sees some of them in its prompt is often as good. "
+            "Training "
+            "pays from a few hundred on, or when the tone must always be the same."
+        ]
+    if plan.task == "automatic-speech-recognition":
+        return ["Whisper already writes down clear speech: the report shows what it reaches untouched, to compare."]
+    return []
+
+
+def about_model(plan: Plan, model: Model, offline: bool) -> list[str]:
+    """Network, login, licence."""
+    said = []
+    if offline and not model.starter:
+        said.append(
+            f"The model hub cannot be reached from here, so {model.name} works only if it was downloaded before. "
+            + ("MiniLM, the starter model, works at once: say “use minilm”." if plan.task in _STARTER_TASKS else "")
+        )
+    if model.gated:
+        said.append(f"{model.name} asks for a login: accept its licence on the Hub and set HF_TOKEN before the start.")
+    if "-nc" in model.licence or "research only" in model.licence:
+        said.append(f"{model.name} may not be used commercially (licence: {model.licence}).")
+    return [sentence.strip() for sentence in said]
+
+
+_STARTER_TASKS = ("text-classification",)
+
+
+def problem(plan: Plan, model: Model, data: DataFacts, hardware: Hardware, expected: Estimate) -> PlainError | None:
+    """Why a plan cannot work on this machine, with what would; None when nothing speaks against it."""
+    machine = estimate.effective(plan, hardware)
+    if plan.task is None:
+        return PlainError(
+            "no-task",
+            "I found no texts, pictures or sounds to learn from in these data.",
+            "Fine-tuning suits those; for tables of numbers gradient boosting (scikit-learn) is better and quicker.",
+            "Add a file with a column of texts, or name the column to learn from.",
+        )
+    if plan.task == "text-classification" and data.classes == 1:
+        return PlainError(
+            "one-class",
+            f"All {data.rows:,} rows have the same label.",
+            "A classifier needs at least two kinds of rows.",
+            "Add rows of another class, or name another label column.",
+        )
+    if plan.method.name == "qlora" and machine.gpu is None:
+        return PlainError(
+            "needs-gpu",
+            "QLoRA keeps the model in 4 bits, which needs an NVIDIA graphics card; this machine has none.",
+            "LoRA does the same with the model as it is.",
+            "Say “use lora”, or rent a machine with a card.",
+        )
+    return _too_large(machine, model, expected)
+
+
+def _too_large(machine: Hardware, model: Model, expected: Estimate) -> PlainError | None:
+    limit = memory_limit(machine)
+    if expected.peak_bytes_low > limit:
+        where = machine.gpu.name if machine.gpu else "This machine"
+        return PlainError(
+            "not-enough-memory",
+            f"Training {model.name} this way needs about {readable_bytes(expected.peak_bytes)} of memory.",
+            f"{where} can give about {readable_bytes(limit)} to a run.",
+            "Say “smaller model”, or take the plan that I propose instead.",
+        )
+    if expected.disk_bytes > machine.free_disk_bytes:
+        return PlainError(
+            "not-enough-disk",
+            f"This run needs about {readable_bytes(expected.disk_bytes)} of disk.",
+            f"{readable_bytes(machine.free_disk_bytes)} are free.",
+            "Free some space, or say “smaller model”.",
+        )
+    return None
+
+
+def not_enough_time(minutes: float, expected: Estimate) -> PlainError:
+    """The wished time is too short for even the quickest way."""
+    needed = max(1, math.ceil(expected.seconds / 60 / 0.75))
+    return PlainError(
+        "not-enough-time",
+        f"Even the quickest way takes about {readable_seconds(expected.seconds)} here.",
+        f"You gave it {minutes:g} minute{'s' if minutes != 1 else ''}.",
+        f"Give it {needed} minutes, fewer rows, or a faster machine.",
+    )

@@ -1,0 +1,165 @@
+"""Settings for the tasks other than text classification: complete, sensible, each with its reason. Pure.
+
+Sources: LoRA Without Regret and Tinker (language models), DPO paper and Tinker (preferences), Hugging Face and OpenAI
+guidance (Whisper), AugReg, BiT and DINOv2 (images).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assistant.advise.catalog import Model
+from assistant.advise.draft import Draft
+from assistant.advise.facts import DataFacts
+from assistant.advise.training import half, length_for
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a task starts from. `tokens`: whether a limit on the length makes sense, and its cap."""
+
+    metric: str
+    metric_reason: str
+    batch_size: int
+    tokens: int | None
+    epochs: float
+    learning_rate: float
+
+
+DEFAULTS = {
+    "token-classification": Defaults("f1", "Counts whole names that are found, not single words", 16, 512, 4, 5e-5),
+    "question-answering": Defaults(
+        "f1", "Counts how many words the answer shares with the right one", 16, 384, 3, 3e-5
+    ),
+    "text2text-generation": Defaults("rouge", "Counts the word pairs shared with your own texts", 16, 512, 4, 3e-4),
+    "text-generation": Defaults("loss", "How surprised the model is by answers it never saw", 16, 1024, 3, 2e-4),
+    "preference-tuning": Defaults("reward_accuracy", "How often it likes the better answer more", 16, 1024, 1, 5e-6),
+    "sentence-similarity": Defaults("spearman", "Whether it ranks pairs as you do", 32, 256, 3, 2e-5),
+    "image-classification": Defaults("accuracy", "The share of pictures it gets right", 32, None, 8, 1e-4),
+    "object-detection": Defaults("map", "The usual figure for boxes: found, and in the right place", 8, None, 30, 5e-5),
+    "image-segmentation": Defaults("mean_iou", "How well the areas overlap with yours", 8, None, 20, 6e-5),
+    "image-text-to-text": Defaults("loss", "How surprised the model is by answers it never saw", 8, 1024, 3, 1e-4),
+    "audio-classification": Defaults("accuracy", "The share of sounds it gets right", 16, None, 10, 5e-5),
+    "automatic-speech-recognition": Defaults(
+        "wer", "The share of words that are wrong: lower is better", 16, None, 5, 1e-4
+    ),
+}
+#: Whisper, all weights: about a fortieth of the rate it was first trained with.
+WHISPER_RATES = (("tiny", 3.75e-5), ("base", 2.5e-5), ("small", 1.25e-5), ("medium", 6.25e-6), ("large", 5e-6))
+LANGUAGE_MODEL_TASKS = ("text-generation", "preference-tuning", "image-text-to-text")
+
+
+def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft) -> None:
+    """Choose method, training and metric for one of the other tasks."""
+    defaults = DEFAULTS[task]
+    method = _method(task, data, model, on_gpu, draft)
+    draft.choose("training.epochs", *_epochs(task, data, method, defaults))
+    draft.choose("training.learning_rate", *_learning_rate(task, model, method, defaults))
+    batch = 8 if data.rows < 200 else defaults.batch_size
+    draft.choose("training.batch_size", batch, f"{batch} rows a step is usual here. Runner-up: {batch * 2}, steadier.")
+    if defaults.tokens:
+        cap = min(defaults.tokens if on_gpu else min(defaults.tokens, 512), model.context)
+        length = length_for(data.p99_tokens, cap)
+        draft.choose(
+            "training.max_length", length,
+            f"99 of 100 rows have at most about {data.p99_tokens:,} tokens; {cap:,} is the most that is sensible here. "
+            "Runner-up: twice as much, at twice the cost or more.",
+        )  # fmt: skip
+    if method != "head" and task not in ("preference-tuning",):
+        draft.choose("training.early_stopping", 3, "Stops after 3 looks without gain. Runner-up: never.")
+    draft.choose("evaluation.metric", *_metric(task, data, model, defaults))
+
+
+def _method(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft) -> str:
+    wanted, reason = _method_for(task, data, model, on_gpu)
+    if draft.wished("method.layers") and not draft.wished("method.name"):
+        wanted, reason = "last_layers", "You named how many layers to train."
+    elif draft.wished("method.rank") and not draft.wished("method.name"):
+        wanted, reason = "lora", "You named a rank, which adapters (LoRA) have."
+    if wanted in draft.avoid:
+        wanted = next(name for name in ("full", "last_layers", "head", "lora") if name not in draft.avoid)
+        reason = "The usual choice is one that you do not want."
+    method = str(draft.choose("method.name", wanted, reason))
+    if method == "last_layers":
+        draft.choose(
+            "method.layers", half(model), "Half of the layers: the lower ones hold general knowledge. Runner-up: all."
+        )
+    if method in ("lora", "qlora"):
+        rank = 32 if task == "automatic-speech-recognition" else 16
+        rank = draft.choose("method.rank", rank, f"{rank} is enough for data of this size. Runner-up: {rank * 2}.")
+        draft.choose("method.alpha", min(4096, 2 * int(rank)), "Twice the rank, as usual for LoRA.")
+        draft.choose("method.dropout", 0.0, "Dropout in adapters costs memory and rarely helps; 0.05 is the runner-up.")
+    return method
+
+
+def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple[str, str]:
+    if task in LANGUAGE_MODEL_TASKS:
+        return "lora", (
+            "Small adapters in every layer learn as much as training all weights at this size of data, with a fraction "
+            "of the memory (LoRA Without Regret). Runner-up: every weight."
+        )
+    if task in ("image-classification", "audio-classification"):
+        if data.per_class < 20 or not on_gpu:
+            return "head", (
+                "The pretrained body reads each file once and only a new last layer learns: quick, and hard to "
+                "overfit. "
+                "Runner-up: also the last layers."
+            )
+        return "full", "Enough data and a graphics card: every layer adapts. Runner-up: the last layers only."
+    if (
+        task == "automatic-speech-recognition"
+        and model.modality == "audio"
+        and "whisper" in model.id
+        and (model.parameters > 100e6 or data.rows < 500)
+    ):
+        return "lora", "The language is known already: adapters forget less (MAS-LoRA 2025). Runner-up: every weight."
+    if task in ("token-classification", "question-answering") and not on_gpu:
+        return "last_layers", "Half of the layers is what a processor can train in time. Runner-up: every layer."
+    return "full", "A model of this size learns best with every weight. Runner-up: adapters (LoRA), less memory."
+
+
+def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults) -> tuple[float, str]:
+    epochs = defaults.epochs
+    if method == "head":
+        return 1.0, "The body is read once; the last layer is then fitted exactly."
+    if task in LANGUAGE_MODEL_TASKS and task != "preference-tuning":
+        epochs = 3.0 if data.rows < 500 else 2.0 if data.rows < 10_000 else 1.0
+    elif data.rows > 20_000:
+        epochs = max(1.0, round(epochs / 2))
+    return epochs, f"Usual for {data.rows:,} rows: more learn by heart. Runner-up: {epochs + 1:g}."
+
+
+def _learning_rate(task: str, model: Model, method: str, defaults: Defaults) -> tuple[float, str]:
+    rate = defaults.learning_rate
+    if method == "head":
+        return 1e-3, "Hardly matters: the last layer is fitted by L-BFGS, which finds its own step size."
+    if task in ("text-generation", "image-text-to-text") and method in ("lora", "qlora"):
+        rate = adapter_rate(model)
+    elif task == "text-generation":
+        rate = 2e-5 if model.parameters <= 3e9 else 1e-5
+    elif task == "preference-tuning" and method == "full":
+        rate = 5e-7
+    elif "whisper" in model.id and method != "lora":
+        rate = next((rate for name, rate in WHISPER_RATES if name in model.id), 1e-5)
+    elif task == "automatic-speech-recognition" and method == "lora":
+        rate = 1e-4
+    elif task == "text2text-generation" and "t5" not in model.id.lower():
+        rate = 3e-5
+    elif task in ("token-classification", "sentence-similarity") and model.parameters <= 40e6:
+        rate = 1e-4
+    return rate, f"What suits this way of training {model.name}. Runner-up: {rate / 2:.2g}, slower and safer."
+
+
+def adapter_rate(model: Model) -> float:
+    """Tinker's fit over families: 5e-4 · (2000 / hidden)^p, p 0.781 for Llama, 0.0775 for Qwen; others 2e-4."""
+    name = model.id.lower()
+    power = 0.781 if "llama" in name and "tiny" not in name else 0.0775 if "qwen" in name else None
+    return 2e-4 if power is None else float(f"{5e-4 * (2000 / model.hidden) ** power:.2g}")
+
+
+def _metric(task: str, data: DataFacts, model: Model, defaults: Defaults) -> tuple[str, str]:
+    if task == "text2text-generation" and any(word in model.id for word in ("opus-mt", "nllb")):
+        return "bleu", "The usual figure for translations: shared word groups. Runner-up: chrF."
+    if task in ("image-classification", "audio-classification") and data.uneven:
+        return "f1", "The classes are uneven: accuracy would hide the rare ones. Runner-up: accuracy."
+    return defaults.metric, f"{defaults.metric_reason}. Runner-up: reading some of its answers yourself."
