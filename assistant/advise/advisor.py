@@ -9,6 +9,7 @@ and from what the machine can do in the time.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -93,7 +94,7 @@ def advise(
     fault = remarks.problem(plan, model, data, hardware, expected) or fault
     said = [
         *draft.refused, *late, *remarks.about_tool(plan, data, goal), *remarks.about_data(plan, data, model),
-        *remarks.about_model(plan, model, offline),
+        *remarks.about_model(plan, model, offline), *remarks.about_machine(plan, hardware),
     ]  # fmt: skip
     if profile is None or fault is None:
         return Advice(plan=plan, advice=said)
@@ -124,7 +125,7 @@ def _start(
     draft.values = {path: value for path, value in draft.values.items() if not path.startswith("data.columns.")}
     for role, names in columns.items():
         path = f"data.columns.{role}"
-        draft.choose(path, names, f"{evidence or 'By its name and content.'}")
+        draft.choose(path, names, _about(facts.names_of(names), guess))
     problem: Problem | None = None
     if task == "text-classification":
         problem = _problem(draft, profile, columns, guess)
@@ -152,6 +153,12 @@ def _columns(draft: Draft, guess: TaskGuess | None) -> dict[str, Any]:
         if role != path and role in ROLES:
             columns[role] = value
     return columns
+
+
+def _about(names: list[str], guess: TaskGuess | None) -> str:
+    """The sentences of the evidence that speak of these columns."""
+    sentences = [part for text in (guess.evidence if guess else []) for part in re.split(r"(?<=[.!?]) ", text)]
+    return " ".join(part for part in sentences if any(name in part for name in names)) or "By its name and content."
 
 
 def _label(profile: Profile | None, columns: Mapping[str, Any]) -> ColumnProfile | None:
@@ -265,8 +272,8 @@ def _time_limit(
     needed = math.ceil(expected.seconds / 60 / training.USABLE)
     about = estimate.readable_seconds(expected.seconds)
     if draft.wished("training.max_minutes"):
-        draft.choose("training.max_minutes", minutes, "")
-        late = expected.seconds_low > 60 * minutes
+        wished = draft.choose("training.max_minutes", minutes, "")
+        late = wished is not None and expected.seconds_low > 60 * minutes
         return (remarks.not_enough_time(minutes, expected) if late else None), []
     said = []
     where = "a graphics card" if machine.gpu else f"{machine.cores} processor core{'s' if machine.cores != 1 else ''}"

@@ -344,8 +344,11 @@ def readable_bytes(number: float) -> str:
 
 def sentence(estimated: Estimate, extra: Mapping[str, str] | None = None) -> str:
     """The estimate in words, for the plan card."""
+    low, high = readable_seconds(estimated.seconds_low), readable_seconds(estimated.seconds_high)
+    if low.split()[-1] == high.split()[-1]:
+        low = low.split()[0]
     text = (
-        f"About {readable_seconds(estimated.seconds_low)} to {readable_seconds(estimated.seconds_high)}, "
+        f"About {low + ' to ' if low != high.split()[0] else ''}{high}, "
         f"{readable_bytes(estimated.peak_bytes_high)} of memory at most and "
         f"{readable_bytes(estimated.disk_bytes)} of disk."
     )

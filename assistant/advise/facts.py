@@ -51,7 +51,7 @@ class DataFacts:
         class_counts: rows of each class (the 50 largest); empty for regression and other tasks.
         classes: number of classes; 0 where there are none.
         mean_tokens, p99_tokens: length of a text.
-        language: ISO 639-1 code, None when unsure.
+        language: ISO 639-1 code, None when unsure; languages: all that were seen, the most frequent first.
         missing: rows left out because a cell is empty.
     """
 
@@ -64,6 +64,7 @@ class DataFacts:
     characters: float
     language: str | None
     missing: int = 0
+    languages: tuple[str, ...] = ()
 
     @property
     def smallest_class(self) -> int:
@@ -119,7 +120,7 @@ def read(
     present = [column for column in texts if column is not None]
     labels = [profile.column(name) for role in LABEL_ROLES for name in names_of(columns.get(role))]
     counts = _class_counts([column for column in labels if column is not None], problem)
-    missing = max((column.missing for column in (*present, *labels) if column is not None), default=0)
+    missing = max((_missing(profile, names_of(columns.get(role))) for role in (*TEXT_ROLES, *LABEL_ROLES)), default=0)
     mean, longest = _lengths(profile, present)
     known = [column for column in labels if column is not None]
     return DataFacts(
@@ -132,7 +133,14 @@ def read(
         characters=sum(column.mean_length for column in present),
         language=_language(profile, present),
         missing=missing,
+        languages=tuple(profile.languages),
     )
+
+
+def _missing(profile: Profile, names: list[str]) -> int:
+    """Rows without anything in a role, at least: of columns that are joined, one that is filled is enough."""
+    columns = [column for column in map(profile.column, names) if column is not None]
+    return min((column.missing for column in columns), default=0)
 
 
 def names_of(value: Any) -> list[str]:

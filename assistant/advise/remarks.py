@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from assistant.advise import estimate
 from assistant.advise.catalog import Model
@@ -27,20 +28,26 @@ def about_data(plan: Plan, data: DataFacts, model: Model) -> list[str]:
         said += _size(plan, data)
     elif data.rows < 50:
         said.append(
-            f"{data.rows} rows are few to learn from. A few hundred would be a good start; with this few, examples "
-            "inside "
-            "a prompt to a ready model may do better than training."
+            f"{data.rows} examples are few to learn from; a few hundred would be a good start. Take the result as a "
+            "first hint."
         )
     if data.missing:
         said.append(f"{data.missing:,} rows lack a text or a label and will be left out.")
-    if data.language and not model.speaks(data.language):
+    unknown = [code for code in (data.languages or (data.language,))[:3] if code and not model.speaks(code)]
+    if unknown:
         said.append(
-            f"Your texts look {language_name(data.language)}, but {model.name} learned "
-            f"{', '.join(language_name(code) for code in model.languages[:3])}. Expect counting words to be a "
-            "strong rival; "
-            "a multilingual model (say “use multilingual minilm”) reads them better, and needs a network once."
+            f"Your texts look {_listed(unknown)}, but {model.name} learned {_listed(model.languages[:3])}. Expect "
+            "counting "
+            "words to be a strong rival. A multilingual model reads them better, and needs a network once: say “use "
+            "multilingual minilm”."
         )
     return said
+
+
+def _listed(codes: Sequence[str]) -> str:
+    """ "German", "German and Dutch", "German, Dutch and French" """
+    names = [language_name(code) for code in codes]
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _size(plan: Plan, data: DataFacts) -> list[str]:
@@ -84,6 +91,17 @@ def about_tool(plan: Plan, data: DataFacts, goal: str) -> list[str]:
     if plan.task == "automatic-speech-recognition":
         return ["Whisper already writes down clear speech: the report shows what it reaches untouched, to compare."]
     return []
+
+
+def about_machine(plan: Plan, hardware: Hardware) -> list[str]:
+    """Whether the machine has what was asked for."""
+    wanted = plan.compute.devices or 0
+    machine = estimate.effective(plan, hardware)
+    if wanted < 2 or len(machine.gpus) >= wanted or plan.compute.target != "local":
+        return []
+    if not machine.gpus:
+        return [f"This machine has no graphics card, so {wanted} devices means {wanted} processes on its processor."]
+    return [f"This machine has {len(machine.gpus)} graphics card(s), not {wanted}; it will use what is there."]
 
 
 def about_model(plan: Plan, model: Model, offline: bool) -> list[str]:

@@ -72,11 +72,9 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
 
 def _method(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft) -> str:
     wanted, reason = _method_for(task, data, model, on_gpu)
-    if draft.wished("method.layers") and not draft.wished("method.name"):
-        wanted, reason = "last_layers", "You named how many layers to train."
-    elif draft.wished("method.rank") and not draft.wished("method.name"):
-        wanted, reason = "lora", "You named a rank, which adapters (LoRA) have."
-    if wanted in draft.avoid:
+    if draft.method:
+        wanted, reason = draft.method, "It follows from what you asked for."
+    elif wanted in draft.avoid:
         wanted = next(name for name in ("full", "last_layers", "head", "lora") if name not in draft.avoid)
         reason = "The usual choice is one that you do not want."
     method = str(draft.choose("method.name", wanted, reason))

@@ -115,7 +115,7 @@ def ladder(best: Way, model: Model) -> Iterator[Way]:
             if best.method != "last_layers":
                 yield Way(best.method, best.layers, best.epochs, length)
                 yield Way(best.method, best.layers, fewer, length)
-            for layers in dict.fromkeys((best.layers or half(model), half(model), max(1, model.layers // 6))):
+            for layers in dict.fromkeys((best.layers or half(model), half(model))):
                 yield Way("last_layers", layers, best.epochs, length)
                 yield Way("last_layers", layers, fewer, length)
     for length in lengths:
@@ -124,36 +124,28 @@ def ladder(best: Way, model: Model) -> Iterator[Way]:
 
 def allowed(way: Way, draft: Draft) -> bool:
     """Whether a way keeps to what the person asked for."""
-    wish = draft.wish
-    layers = wish.get("method.layers")
-    return (
-        wish.get("method.name", way.method) == way.method
-        and (layers is None or way.method != "last_layers" or way.layers == layers)
-        and way.method not in draft.avoid
-    )
+    return way.method not in draft.avoid and draft.method in (None, way.method)
 
 
 def asked_ways(best: Way, model: Model, draft: Draft) -> list[Way]:
-    """The rungs that fit the wishes; a wished method, count of layers, epochs or length replaces the choice."""
-    wish = draft.wish
+    """The rungs that fit the wishes; a wished count of layers, epochs or length replaces the choice."""
+    wish, method = draft.wish, draft.method
     ways = list(ladder(best, model))
-    method = wish.get("method.name")
     if method and not any(way.method == method for way in ways):
-        layers = int(wish.get("method.layers") or half(model)) if method == "last_layers" else None
+        layers = half(model) if method == "last_layers" else None
         epochs = max(3.0, best.epochs) if method != "head" else 1.0
-        lengths = list(dict.fromkeys(way.length for way in ways))
-        ways = [Way(method, layers, e, length) for length in lengths for e in (epochs, 2.0)]
-    layers_wish = wish.get("method.layers")
-    changed = []
-    for way in ways:
-        layers = int(layers_wish) if layers_wish and way.method == "last_layers" else way.layers
-        epochs = float(wish.get("training.epochs") or way.epochs)
-        length = int(wish.get("training.max_length") or way.length)
-        changed.append(Way(way.method, layers, epochs, length))
-    if layers_wish and not method and not any(way.method == "last_layers" for way in changed):
-        changed = [Way("last_layers", int(layers_wish), max(3.0, best.epochs), way.length) for way in changed]
-    kept = [way for way in dict.fromkeys(changed) if allowed(way, draft)]
-    return kept or [way for way in dict.fromkeys(changed) if way.method not in draft.avoid] or changed
+        ways = [Way(method, layers, e, way.length) for way in ways for e in dict.fromkeys((epochs, min(2.0, epochs)))]
+    ways = [
+        Way(
+            way.method,
+            int(wish["method.layers"]) if way.method == "last_layers" and "method.layers" in wish else way.layers,
+            float(wish.get("training.epochs") or way.epochs),
+            int(wish.get("training.max_length") or way.length),
+        )
+        for way in ways
+    ]
+    ways = list(dict.fromkeys(ways))
+    return [way for way in ways if allowed(way, draft)] or ways
 
 
 def pick(situation: Situation, draft: Draft) -> tuple[Way, Way, float]:
