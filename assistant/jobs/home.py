@@ -61,7 +61,7 @@ def is_run_id(text: object) -> bool:
 
 def display_name(name: str) -> str:
     """A file's name as it may be shown: one line, no control or direction characters, at most 300 characters."""
-    shown = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+    shown = "".join(c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else "" for c in name)
     return shown[:300].strip() or "file"
 
 
