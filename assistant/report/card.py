@@ -151,7 +151,7 @@ def difference(result: Result) -> str:
     metric = verdict.metric or main_metric(result)
     scale, unit = (100, " points") if metric in words.SHARES else (1, "")
     value, low, high = (
-        None if number is None else f"{scale * number:+.{1 if scale == 100 else 3}f}"
+        None if number is None else f"{scale * number:+.{1 if scale == 100 else 3}f}".replace("-", "−")
         for number in (verdict.difference.value, verdict.difference.low, verdict.difference.high)
     )
     sentence = f"Against “{words.baseline_name(verdict.best_baseline).lower()}” on the same rows: {value}{unit}"
@@ -184,7 +184,7 @@ def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = F
     tables |= {"cost": cost(result), "settings": settings(result, plan)}
     folds += [(key, table.title, html_table(table)) for key, table in tables.items() if table is not None]
     drawn = "".join(_fold(key, title, body, opened or key == "matrix") for key, title, body in folds if body)
-    return head + _notices(result) + _against(result, metric) + drawn
+    return head + _notices(result) + _against(result, metric) + _notes(result) + drawn
 
 
 def _fold(key: str, title: str, body: str, opened: bool) -> str:
@@ -211,9 +211,13 @@ def _facts(result: Result) -> str:
 
 
 def _notices(result: Result) -> str:
-    texts = [warning.get("text", "") for warning in result.warnings or []]
-    shown = "".join(f"<li>{escape(text)}</li>" for text in [*texts, *(result.notes or [])] if text)
+    shown = "".join(f"<li>{escape(warning['text'])}</li>" for warning in result.warnings or [] if warning.get("text"))
     return f'<ul class="fa-notices">{shown}</ul>' if shown else ""
+
+
+def _notes(result: Result) -> str:
+    shown = "".join(f"<li>{escape(note)}</li>" for note in result.notes or [] if note)
+    return f'<ul class="fa-notes">{shown}</ul>' if shown else ""
 
 
 def _against(result: Result, metric: str) -> str:
@@ -221,10 +225,10 @@ def _against(result: Result, metric: str) -> str:
         return ""
     best = best_baseline(result)
     rows = [plots.Bar("This model", result.metrics[metric], "model")]
+    known = [(name, figures[metric]) for name, figures in result.baselines.items() if metric in figures]
+    known.sort(key=lambda pair: pair[1].value, reverse=metric not in words.ERRORS)
     rows += [
-        plots.Bar(words.baseline_name(name), figures[metric], "best" if name == best else "other")
-        for name, figures in result.baselines.items()
-        if metric in figures
+        plots.Bar(words.baseline_name(name), figure, "best" if name == best else "other") for name, figure in known
     ]
     hint = " (less is better)" if metric in words.ERRORS else ""
     sentence = difference(result)

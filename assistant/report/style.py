@@ -20,8 +20,8 @@ DARK = """
   --fa-bad: #ef8d82; --fa-bad-soft: #3a2320; --fa-shadow: 0 1px 2px rgb(0 0 0 / 30%);
 """
 FONT = (
-    'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Inter, Roboto, "Helvetica Neue", Arial, "Liberation Sans", '
-    "sans-serif"
+    '-apple-system, BlinkMacSystemFont, "Segoe UI", Inter, Roboto, "Noto Sans", "Helvetica Neue", Arial, '
+    '"Liberation Sans", sans-serif'
 )
 MONO = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace'
 
@@ -38,7 +38,7 @@ body.fa-page {{ margin: 0; background: var(--fa-paper); color: var(--fa-ink); fo
 CARDS = f"""
 .fa-card {{ background: var(--fa-surface); border: 1px solid var(--fa-line); border-radius: 14px; padding: 20px 22px;
   box-shadow: var(--fa-shadow); color: var(--fa-ink); font: 15px/1.55 {FONT}; overflow-wrap: anywhere; }}
-.fa-card > * + * {{ margin-top: 16px; }}
+.fa-card.fa-card > * + * {{ margin-top: 16px; }}
 .fa-card h3 {{ font-size: 1.06rem; line-height: 1.35; font-weight: 650; margin: 0; color: var(--fa-ink); }}
 .fa-card h4 {{ font-size: .82rem; font-weight: 600; color: var(--fa-ink-2); margin: 0 0 8px; }}
 .fa-card p {{ margin: 0; }}
@@ -54,13 +54,14 @@ CARDS = f"""
 .fa-tag-worse, .fa-tag-failed {{ background: var(--fa-bad-soft); color: var(--fa-bad); }}
 .fa-card p.fa-verdict {{ font-size: 1.4rem; line-height: 1.36; font-weight: 600; letter-spacing: -.012em;
   margin: 12px 0 16px; text-wrap: pretty; }}
-.fa-facts {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(118px, 1fr)); gap: 12px 20px; margin: 0;
+.fa-facts {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 12px 20px; margin: 0;
   padding: 14px 0; border-block: 1px solid var(--fa-line); }}
 .fa-facts dt {{ font-size: .78rem; color: var(--fa-ink-3); }}
 .fa-facts dd {{ margin: 1px 0 0; font-size: .93rem; font-weight: 550; font-variant-numeric: tabular-nums; }}
 .fa-notices {{ margin: 0; padding: 10px 14px 10px 30px; border-radius: 10px; background: var(--fa-warn-soft);
   color: var(--fa-ink); font-size: .9rem; list-style: disc; }}
 .fa-notices li + li {{ margin-top: 4px; }}
+.fa-notes {{ margin: 0; padding: 0; list-style: none; color: var(--fa-ink-3); font-size: .87rem; line-height: 1.45; }}
 .fa-bars {{ display: grid; gap: 9px; }}
 .fa-bar {{ display: grid; grid-template-columns: minmax(90px, 30%) minmax(60px, 1fr) minmax(122px, auto); gap: 12px;
   align-items: center; font-size: .9rem; line-height: 1.3; }}
@@ -97,7 +98,8 @@ CARDS = f"""
 .fa-scroll {{ overflow-x: auto; max-width: 100%; }}
 .fa-table, .fa-matrix {{ border-collapse: collapse; font-size: .87rem; line-height: 1.4;
   font-variant-numeric: tabular-nums; margin: 0; }}
-.fa-table {{ width: 100%; }}
+.fa-card table.fa-table, .fa-text table.fa-table {{ width: 100%; border: 0; }}
+.fa-card table.fa-matrix {{ border: 0; }}
 .fa-table th, .fa-matrix th {{ font-weight: 600; color: var(--fa-ink-3); font-size: .8rem; text-align: left; }}
 .fa-table th, .fa-table td {{ padding: 7px 14px 7px 0; border: 0; border-bottom: 1px solid var(--fa-line);
   vertical-align: top; overflow-wrap: break-word; }}
@@ -112,8 +114,8 @@ CARDS = f"""
 .fa-zero {{ background: var(--fa-sunken); }}
 .fa-matrix td.fa-zero {{ color: var(--fa-ink-3); }}
 .fa-card > .fa-fold {{ margin: 0; border-top: 1px solid var(--fa-line); }}
-.fa-card > * + .fa-fold {{ margin-top: 18px; }}
-.fa-card > .fa-fold + .fa-fold {{ margin-top: 0; }}
+.fa-card.fa-card > * + .fa-fold {{ margin-top: 18px; }}
+.fa-card.fa-card > .fa-fold + .fa-fold {{ margin-top: 0; }}
 .fa-fold summary {{ cursor: pointer; padding: 12px 0; font-size: .92rem; font-weight: 550; list-style: none;
   display: flex; align-items: center; justify-content: space-between; }}
 .fa-fold summary::-webkit-details-marker {{ display: none; }}

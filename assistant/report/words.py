@@ -92,10 +92,10 @@ def figure(value: float, metric: str = "") -> str:
     if value != value or value in (float("inf"), float("-inf")):
         return "–"
     if metric in SHARES:
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f} %".replace("-", "−")
     if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+        return f"{value:,.0f}".replace("-", "−")
+    return (f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}").replace("-", "−")
 
 
 def spread(interval: Interval, metric: str = "") -> str:

@@ -1,0 +1,592 @@
+"""Typed values -> what the page shows: one block of HTML a message. Pure; every value from outside is escaped here.
+
+    view(messages, runs) -> [Block(role, html)]
+
+Buttons are plain `<button data-say="…">`: a click says that sentence, so that whatever can be clicked can also be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal, Protocol
+
+from markdown_it import MarkdownIt
+
+from assistant.chat.turns import Option, Reply
+from assistant.report import card as report_card
+from assistant.report import plots, words
+from assistant.report.run import RunView
+from recipes.events import Result
+from recipes.plan import Plan
+
+#: Raw HTML stays text, pictures are never fetched, `javascript:` links are refused by the parser.
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+MAX_TEXT = 20_000
+MAX_FINDINGS = 8
+MAX_LABELS = 12
+MAX_COLUMNS = 16
+
+Role = Literal["user", "assistant"]
+
+
+class Message(Protocol):
+    """A stored message: what a person typed, with the names of its files, or what the assistant replied."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def files(self) -> Sequence[str]: ...
+    @property
+    def reply(self) -> Reply | None: ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """One message as the page draws it."""
+
+    role: Role
+    html: str
+
+
+@dataclass(frozen=True)
+class RunShown:
+    """All that the cards of one run are drawn from. `links`: name -> address of a download."""
+
+    id: str
+    number: int
+    view: RunView
+    result: Result | None = None
+    plan: Plan | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A card of the welcome: one click sends `say` with the example's file."""
+
+    name: str
+    title: str
+    text: str
+
+
+# ---------------------------------------------------------------- the conversation
+
+
+def view(
+    messages: Sequence[Message], runs: Mapping[str, RunShown], examples: Sequence[Example] = (), *, demo: bool = False
+) -> list[Block]:
+    """The conversation as blocks; the welcome when nothing was said yet. Only the newest message has its buttons."""
+    if not messages:
+        return [Block("assistant", welcome(examples, demo=demo))]
+    last = messages[-1].id
+    return [block(message, runs, newest=message.id == last) for message in messages]
+
+
+def block(message: Message, runs: Mapping[str, RunShown], *, newest: bool = False) -> Block:
+    """One message."""
+    if message.reply is None:
+        return Block("user" if message.role == "user" else "assistant", said(message.text, message.files))
+    return Block("assistant", replied(message.reply, runs, newest=newest))
+
+
+def said(text: str, files: Sequence[str] = ()) -> str:
+    """What the person typed, letter by letter, and the names of the files that came with it."""
+    chips = "".join(f'<span class="fa-file">{keep(name)}</span>' for name in files)
+    words_typed = f'<div class="fa-said">{keep(text[:MAX_TEXT])}</div>' if text.strip() else ""
+    return f'{words_typed}<div class="fa-files">{chips}</div>' if chips else words_typed
+
+
+def replied(reply: Reply, runs: Mapping[str, RunShown], *, newest: bool = False) -> str:
+    """A reply: its card where it can be drawn, else its text; then its buttons while it is the newest."""
+    drawn = _card(reply, runs)
+    body = drawn if drawn else f'<div class="fa-text">{markdown(reply.text)}</div>'
+    shown = reply.options if newest else []
+    if reply.card == "run":
+        shown = []  # the live card brings its own Stop
+    return body + buttons(shown)
+
+
+def thinking() -> str:
+    """The sign that an answer is being prepared."""
+    return '<div class="fa-thinking" role="status" aria-label="Thinking"><i></i><i></i><i></i></div>'
+
+
+def markdown(text: str) -> str:
+    """Markdown of a reply as HTML; tags inside it stay text, links open in a tab of their own."""
+    html = str(_MARKDOWN.render(text[:MAX_TEXT]))
+    html = html.replace("<a href=", '<a target="_blank" rel="noopener noreferrer" href=')
+    html = html.replace("<table>", '<div class="fa-scroll"><table class="fa-table">').replace(
+        "</table>", "</table></div>"
+    )
+    return inert(html)
+
+
+def keep(text: str) -> str:
+    """Escaped text that no template engine on its way to the screen takes for its own."""
+    return inert(escape(text))
+
+
+def inert(html: str) -> str:
+    """The page's HTML component is a template: braces and dollar signs become entities, which mean the same."""
+    return html.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;").replace("`", "&#96;")
+
+
+def buttons(options: Sequence[Option]) -> str:
+    """The buttons below a reply; the first is the one that most people want."""
+    if not options:
+        return ""
+    drawn = "".join(button(option, main=index == 0) for index, option in enumerate(options))
+    return f'<div class="fa-buttons">{drawn}</div>'
+
+
+def button(option: Option, *, main: bool = False, kind: str = "") -> str:
+    """One button; a click says `option.say`."""
+    style = kind or ("main" if main else "plain")
+    return (
+        f'<button type="button" class="fa-button fa-button-{style}" data-say="{keep(option.say)}">'
+        f"{keep(option.label)}</button>"
+    )
+
+
+# ---------------------------------------------------------------- cards
+
+
+def _card(reply: Reply, runs: Mapping[str, RunShown]) -> str:
+    """The card's HTML, or "" when this reply has none or its data do not hold what the card needs."""
+    if reply.card in ("run", "report"):
+        run = runs.get(str(reply.data.get("run", "")))
+        if run is None:
+            return ""
+        return live_card(run, reply) if reply.card == "run" else report(run)
+    draw = _CARDS.get(reply.card or "")
+    if draw is None:
+        return ""
+    try:
+        return draw(reply)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""  # the text is whole by itself
+
+
+def _article(kind: str, *parts: str) -> str:
+    return f'<article class="fa-card fa-{kind}">{"".join(inert(part) for part in parts if part)}</article>'
+
+
+def data_card(reply: Reply) -> str:
+    """What the file holds: size, columns with the roles found, the labels with their counts, a sample, the findings."""
+    file = reply.data.get("file", reply.data)
+    profile, guesses = file["profile"], file.get("guesses") or []
+    roles = _roles(guesses[0]["columns"] if guesses else {})
+    columns: list[dict[str, Any]] = profile["columns"]
+    header = (
+        f"<header><h3>{escape(str(file.get('name') or profile['name']))}</h3>"
+        f'<p class="fa-sub">{_many(profile["rows"], "row")}, {_many(len(columns), "column")}</p></header>'
+    )
+    label = next((column for column in columns if roles.get(column["name"]) == "label"), None)
+    counted = _label_counts(label)
+    return _article(
+        "data",
+        header,
+        f'<ul class="fa-columns">{"".join(_column(column, roles) for column in columns[:MAX_COLUMNS])}</ul>',
+        f"<section><h4>Labels in “{escape(str(label['name']))}”</h4>{counted}</section>" if label and counted else "",
+        _sample(profile.get("sample") or [], [column["name"] for column in columns]),
+        _findings(file.get("findings") or []),
+    )
+
+
+def _roles(columns: Mapping[str, Any]) -> dict[str, str]:
+    """Column -> role, from role -> column or columns."""
+    found: dict[str, str] = {}
+    for role, names in columns.items():
+        for name in [names] if isinstance(names, str) else list(names):
+            found[str(name)] = role
+    return found
+
+
+def _many(number: float, noun: str) -> str:
+    return f"{number:,.0f} {noun}" + ("" if number == 1 else "s")
+
+
+def _column(column: Mapping[str, Any], roles: Mapping[str, str]) -> str:
+    role = roles.get(str(column["name"]))
+    missing = int(column.get("missing") or 0)
+    about = [str(column.get("kind", "")), f"used as {role}" if role else "", f"{missing:,} missing" if missing else ""]
+    return (
+        f'<li class="{"fa-used" if role else "fa-unused"}"><b>{escape(str(column["name"]))}</b> '
+        f"<span>{escape(', '.join(part for part in about if part))}</span></li>"
+    )
+
+
+def _label_counts(column: Mapping[str, Any] | None) -> str:
+    counted = (column or {}).get("label_counts") or {}
+    pairs = list(counted.items()) if isinstance(counted, Mapping) else [(name, number) for name, number in counted]
+    rows = [(str(name), float(number)) for name, number in pairs]
+    if not rows:
+        return ""
+    more = f'<p class="fa-note">and {_many(len(rows) - MAX_LABELS, "more label")}</p>' if len(rows) > MAX_LABELS else ""
+    return plots.counts(rows[:MAX_LABELS], sum(number for _, number in rows)) + more
+
+
+def _sample(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    if not rows:
+        return ""
+    shown = [str(name) for name in names[:6]]
+    head = "".join(f"<th>{escape(name)}</th>" for name in shown)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(_cell(row.get(name)))}</td>" for name in shown) + "</tr>" for row in rows[:5]
+    )
+    return (
+        f'<section><h4>The first rows</h4><div class="fa-scroll"><table class="fa-table fa-sample">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _cell(value: Any) -> str:
+    text = "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 160 else text[:160].rstrip() + " …"
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+    if not findings:
+        return '<p class="fa-fine">Nothing wrong was found in the rows.</p>'
+    rows = "".join(
+        f'<li class="fa-finding-{escape(str(finding["severity"]))}">{escape(str(finding["text"]))}{_fix(finding)}</li>'
+        for finding in findings[:MAX_FINDINGS]
+    )
+    more = len(findings) - MAX_FINDINGS
+    return (
+        f'<section><h4>What the check found</h4><ul class="fa-findings">{rows}</ul>'
+        f"{f'<p class=fa-note>and {more} more: say “check my data” to see all</p>' if more > 0 else ''}</section>"
+    )
+
+
+def _fix(finding: Mapping[str, Any]) -> str:
+    return f' <span class="fa-note">{escape(str(finding["fix"]))}</span>' if finding.get("fix") else ""
+
+
+# ---------------------------------------------------------------- the plan
+
+#: Dotted plan path -> heading; the first ones are always shown, the rest folds away.
+CHOICES = {
+    "base_model": "Base model",
+    "method.name": "What is trained",
+    "training.epochs": "Passes over the rows",
+    "evaluation.test_fraction": "Held out for the verdict",
+    "evaluation.metric": "Judged by",
+    "training.learning_rate": "Learning rate",
+    "training.batch_size": "Rows per step",
+    "training.max_length": "Tokens read of a text",
+    "training.max_minutes": "Time limit",
+    "training.early_stopping": "Stops early",
+    "training.class_weights": "Rare classes",
+    "training.warmup": "Warm-up",
+    "training.weight_decay": "Weight decay",
+    "training.layer_decay": "Layer decay",
+    "evaluation.validation_fraction": "Rows that steer it",
+    "evaluation.baselines": "Must beat",
+    "compute.target": "Runs on",
+    "compute.devices": "Devices",
+    "compute.precision": "Precision",
+    "output.publish": "Published to",
+}
+ALWAYS_SHOWN = 5
+
+
+def plan_card(reply: Reply) -> str:
+    """Each choice with its value and its reason, the cost to expect, and how to change it."""
+    plan = Plan.model_validate(reply.data["plan"])
+    rows = [row for row in (_choice(path, title, plan) for path, title in CHOICES.items()) if row]
+    more = "".join(rows[ALWAYS_SHOWN:])
+    advice = "".join(f"<li>{escape(str(text))}</li>" for text in reply.data.get("advice") or [])
+    return _article(
+        "plan",
+        f'<header><h3>{escape(_plan_title(plan))}</h3><p class="fa-sub">{escape(_plan_subtitle(plan))}</p></header>',
+        f'<ul class="fa-notices">{advice}</ul>' if advice else "",
+        _estimate(reply.data.get("estimate") or {}),
+        f'<dl class="fa-choices">{"".join(rows[:ALWAYS_SHOWN])}</dl>',
+        f'<details class="fa-fold" data-key="plan-more"><summary>All settings and their reasons</summary>'
+        f'<dl class="fa-choices fa-fold-body">{more}</dl></details>'
+        if more
+        else "",
+        '<p class="fa-note">Change it by saying so (“5 epochs”, “use LoRA”), or in the settings below.</p>',
+    )
+
+
+def _plan_title(plan: Plan) -> str:
+    what = {
+        "single_label_classification": "sort texts into classes",
+        "multi_label_classification": "give texts their labels",
+        "regression": "predict a number from a text",
+    }
+    return "Plan: " + what.get(plan.problem or "", (plan.task or "fine-tune a model").replace("-", " "))
+
+
+def _plan_subtitle(plan: Plan) -> str:
+    text, label = " + ".join(plan.column("text")), " + ".join(plan.column("label"))
+    columns = f"reads “{text}”, learns “{label}”" if text and label else ""
+    source = plan.data.name or plan.data.source or ""
+    return ", ".join(part for part in (f"from {source}" if source else "", columns) if part)
+
+
+def _choice(path: str, title: str, plan: Plan) -> str:
+    value = _value(path, plan)
+    if not value:
+        return ""
+    reason = plan.reasons.get(path, "")
+    return (
+        f"<div><dt>{escape(title)}</dt><dd><b>{escape(value)}</b>"
+        f"{f'<span>{escape(reason)}</span>' if reason else ''}</dd></div>"
+    )
+
+
+def _value(path: str, plan: Plan) -> str:
+    """The choice in words; "" when the plan leaves it open."""
+    value: Any = plan
+    for name in path.split("."):
+        value = getattr(value, name)
+    if value is None or value == () or (path == "compute.target" and value == "local"):
+        return ""
+    if path == "method.name":
+        return words.method_name(plan.method.model_dump())
+    if path in ("evaluation.test_fraction", "evaluation.validation_fraction"):
+        return f"{100 * value:.0f} % of the rows"
+    if path == "training.max_minutes":
+        return f"{value:g} minutes"
+    if path == "training.early_stopping":
+        return f"after {_many(value, 'evaluation')} without gain"
+    if path == "evaluation.metric":
+        return words.metric_name(value)
+    if path == "evaluation.baselines":
+        return ", ".join(words.baseline_name(name).lower() for name in value)
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("hf_jobs", "Hugging Face Jobs")
+
+
+def _estimate(estimate: Mapping[str, Any]) -> str:
+    facts = [
+        ("expected time", _range(estimate.get("seconds_low"), estimate.get("seconds_high"), words.duration)),
+        ("expected memory", _range(estimate.get("peak_bytes_low"), estimate.get("peak_bytes_high"), words.size)),
+        ("on disk", words.size(estimate["disk_bytes"]) if estimate.get("disk_bytes") else ""),
+    ]
+    shown = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts if value)
+    return f'<dl class="fa-facts">{shown}</dl>' if shown else ""
+
+
+def _range(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
+    if low is None or high is None:
+        return ""
+    first, last = write(low), write(high)
+    return first if first == last else f"{first} to {last}"
+
+
+# ---------------------------------------------------------------- runs
+
+STATUS = {
+    "queued": "Waiting",
+    "running": "Running",
+    "finished": "Finished",
+    "failed": "Failed",
+    "cancelled": "Stopped",
+    "interrupted": "Interrupted",
+}
+
+
+def live_card(run: RunShown, reply: Reply) -> str:
+    """Where the run is, how long still, its curves, and Stop; after the end, one line and the curves folded away."""
+    view = run.view
+    name = f"Run {run.number}" if run.number else "The run"
+    tag = f'<span class="fa-tag fa-tag-{escape(view.status)}">{STATUS[view.status]}</span>'
+    head = f'<header class="fa-run-head"><h3>{name}</h3>{tag}</header>'
+    if not view.live:
+        return _article("run fa-run-over", head, _ended(view), _failure(view), _folded_curves(view, run.id))
+    stop = [option for option in reply.options if "stop" in option.say.lower()]
+    option = stop[0] if stop else Option(label="Stop", say=f"stop run {run.number}" if run.number else "stop")
+    return _article(
+        "run",
+        head,
+        f'<div aria-live="off">{_progress(view)}{plots.curves(view.curves)}</div>',
+        _stretches(view),
+        _warnings(view),
+        f'<div class="fa-buttons">{button(option, kind="quiet")}<span class="fa-note">The best state so far is kept.'
+        f"</span></div>",
+    )
+
+
+def _progress(view: RunView) -> str:
+    if view.status == "queued":
+        return '<p class="fa-sub">Waiting for its turn: one run at a time.</p><div class="fa-progress"><i></i></div>'
+    phase = view.phase_text or words.phase_name(view.phase or "starting")
+    fraction = view.fraction
+    left = words.remaining(view.eta_seconds)
+    done = f"step {view.step:,} of {view.total_steps:,}" if view.total_steps else ""
+    facts = ", ".join(part for part in (done, left, f"{words.duration(view.seconds)} so far") if part)
+    bar = (
+        '<div class="fa-progress fa-busy"><i></i></div>'
+        if fraction is None
+        else f'<div class="fa-progress" role="progressbar" aria-valuenow="{100 * fraction:.0f}" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-label="{escape(phase)}"><i style="width:{100 * fraction:.1f}%"></i></div>'
+    )
+    return f'<p class="fa-phase">{escape(phase)}</p>{bar}<p class="fa-sub">{escape(facts)}</p>'
+
+
+def _stretches(view: RunView) -> str:
+    done = [stretch for stretch in view.stretches if stretch.seconds is not None]
+    if not done:
+        return ""
+    parts = "".join(
+        f"<li>{escape(words.phase_name(stretch.name))} <span>{words.duration(stretch.seconds)}</span></li>"
+        for stretch in done[-8:]
+    )
+    return f'<ul class="fa-stretches" aria-label="Done so far">{parts}</ul>'
+
+
+def _warnings(view: RunView) -> str:
+    rows = "".join(f"<li>{escape(notice.text)}</li>" for notice in view.warnings[-5:])
+    return f'<ul class="fa-notices">{rows}</ul>' if rows else ""
+
+
+def _ended(view: RunView) -> str:
+    time = words.duration(view.seconds)
+    text = {
+        "finished": f"Done in {time}.",
+        "failed": f"Failed after {time}.",
+        "cancelled": f"Stopped after {time}. "
+        + ("The best state so far is kept; say “resume” to go on." if view.model_kept else "Say “resume” to go on."),
+        "interrupted": f"Interrupted after {time}. Say “resume” to go on from the last checkpoint.",
+    }
+    return f'<p class="fa-sub">{escape(text.get(view.status, ""))}</p>' + _warnings(view)
+
+
+def _failure(view: RunView) -> str:
+    if view.failure is None:
+        return ""
+    failure = view.failure
+    return _error_body(failure.what, failure.expected, failure.fix)
+
+
+def _folded_curves(view: RunView, key: str) -> str:
+    drawn = plots.curves(view.curves)
+    if not drawn:
+        return ""
+    return (
+        f'<details class="fa-fold" data-key="curves-{escape(key)}"><summary>How it learned</summary>'
+        f'<div class="fa-fold-body">{drawn}</div></details>'
+    )
+
+
+def report(run: RunShown) -> str:
+    """The report of a finished run with its downloads; "" without a result."""
+    if run.result is None:
+        return ""
+    links = "".join(
+        f'<a class="fa-button fa-button-plain" href="{escape(address)}" download>{escape(name)}</a>'
+        for name, address in run.links.items()
+    )
+    return _article(
+        "report",
+        report_card.report_html(run.result, run.plan, with_rows=True),
+        f'<div class="fa-buttons fa-downloads">{links}</div>' if links else "",
+    )
+
+
+# ---------------------------------------------------------------- the other cards
+
+
+def prediction_card(reply: Reply) -> str:
+    """What the model says to a text: the answer large, each class with its probability."""
+    predictions = reply.data.get("predictions") or [reply.data]
+    return "".join(_prediction(prediction) for prediction in predictions[:20])
+
+
+def _prediction(prediction: Mapping[str, Any]) -> str:
+    answer = prediction["prediction"]
+    scores = {str(name): float(value) for name, value in (prediction.get("scores") or {}).items()}
+    if isinstance(answer, list):
+        shown = ", ".join(map(str, answer)) or "no label"
+        chosen: str | list[str] = [str(name) for name in answer]
+    else:
+        shown = f"{answer:.4g}" if isinstance(answer, float) else str(answer)
+        chosen = shown
+    given = prediction.get("input")
+    text = given if isinstance(given, str) else _cell(" · ".join(map(str, given.values()))) if given else ""
+    return _article(
+        "prediction",
+        f"<blockquote>{escape(_cell(text))}</blockquote>" if text else "",
+        f'<p class="fa-answer">{escape(shown)}</p>',
+        plots.probabilities(scores, chosen) if scores else "",
+    )
+
+
+def files_card(reply: Reply) -> str:
+    """Exported files by name and size, and where they lie."""
+    rows = "".join(
+        f"<tr><td>{escape(str(file['name']))}</td><td>{words.size(file.get('bytes'))}</td></tr>"
+        for file in reply.data["files"][:50]
+    )
+    return _article(
+        "files",
+        f'<div class="fa-text">{_MARKDOWN.render(reply.text[:MAX_TEXT])}</div>',
+        f'<div class="fa-scroll"><table class="fa-table"><tbody>{rows}</tbody></table></div>',
+    )
+
+
+def error_card(reply: Reply) -> str:
+    """What went wrong, what would have been right, what to do."""
+    data = reply.data.get("problem", reply.data)
+    return _article(
+        "error", _error_body(str(data["what"]), str(data.get("expected") or ""), str(data.get("fix") or ""))
+    )
+
+
+def _error_body(what: str, expected: str, fix: str) -> str:
+    parts = f"<p><b>{escape(what)}</b></p>" + (f"<p>{escape(expected)}</p>" if expected else "")
+    return f'<div class="fa-problem">{parts}{f"<p>{escape(fix)}</p>" if fix else ""}</div>'
+
+
+def text_card(kind: str) -> Callable[[Reply], str]:
+    """A card that frames the reply's own text."""
+
+    def draw(reply: Reply) -> str:
+        return _article(kind, f'<div class="fa-text">{markdown(reply.text)}</div>')
+
+    return draw
+
+
+_CARDS: dict[str, Callable[[Reply], str]] = {
+    "data": data_card,
+    "plan": plan_card,
+    "prediction": prediction_card,
+    "files": files_card,
+    "error": error_card,
+    "concept": text_card("concept"),
+    "comparison": text_card("comparison"),
+    "runs": text_card("runs"),
+}
+
+
+# ---------------------------------------------------------------- the welcome
+
+
+def welcome(examples: Sequence[Example], *, demo: bool = False) -> str:
+    """What the assistant does, in three lines, and examples to click."""
+    cards = "".join(
+        f'<button type="button" class="fa-example" data-example="{keep(example.name)}"><b>{keep(example.title)}</b>'
+        f"<span>{keep(example.text)}</span></button>"
+        for example in examples
+    )
+    note = (
+        "This is a public demo: small files, short runs, nothing is kept for long. Do not upload anything private."
+        if demo
+        else "Everything stays on this machine. No account, no key, no network needed."
+    )
+    return (
+        '<div class="fa-welcome"><h1>What should the model learn?</h1>'
+        "<p>Drop in a file of texts with labels and say in your own words what you want. I look at the data, propose a "
+        "plan with a reason for every choice, train when you say yes, and tell you honestly how good the model is, on "
+        "rows it never saw, against the simple ways.</p>"
+        f'<div class="fa-examples">{cards}</div><p class="fa-note">{note}</p></div>'
+    )
