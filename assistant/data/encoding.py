@@ -30,7 +30,7 @@ def decode(data: bytes) -> tuple[str, list[str]]:
     if text is None:
         text = _decode_unmarked(data, notes)
     if "\0" in text:
-        notes.append(f"The file holds {text.count(chr(0)):,} NUL characters; they were left out.")
+        notes.append(f"{_count(text.count(chr(0)), 'NUL character was', 'NUL characters were')} left out.")
         text = text.replace("\0", "")
     return text.replace("\r\n", "\n").replace("\r", "\n"), notes
 

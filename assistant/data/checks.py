@@ -1,0 +1,293 @@
+"""Checks of the rows and texts. One check, one small function: a view in, findings out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from assistant.data import personal
+from assistant.data.cells import row_list
+from assistant.data.findings import (
+    LOOKED_AT,
+    Check,
+    Finding,
+    View,
+    counted,
+    first_rows,
+    share_of,
+    some_examples,
+)
+from assistant.data.similar import near_copies
+
+FEWEST_ROWS = 8
+FEW_ROWS = 100
+#: Most encoders read 512 tokens; English needs about 1.3 tokens a word.
+MOST_TOKENS = 512
+TOKENS_PER_WORD = 1.3
+
+HTML = re.compile(
+    r"</?[a-zA-Z][a-zA-Z0-9]{0,10}(\s[^<>]{0,200})?/?>|&(amp|lt|gt|quot|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,4});"
+)
+_FORMULA = re.compile(r"[=+@-]\s*[A-Za-z_.]{2,30}\(|=\s*[-+]?(\d|[A-Z]{1,3}\d|\()")
+_ERROR_VALUE = re.compile(r"#(REF!|N/A|VALUE!|DIV/0!|NAME\?|NULL!|NUM!)")
+
+
+def repaired(view: View) -> Iterable[Finding]:
+    """What reading the file had to guess or mend."""
+    fix = "Nothing has to be done if this is right; else mend the file there, and upload it again."
+    for note in view.profile.notes:
+        yield Finding(code="file-repaired", severity="info", count=1, text=note, fix=fix)
+
+
+def no_columns(view: View) -> Iterable[Finding]:
+    """No column to read, or none to learn."""
+    guess = view.guess
+    names = ", ".join(view.table.columns[:8])
+    if guess.task is None:
+        why = guess.evidence[0] if guess.evidence else "No column holds texts, pictures or sounds."
+        fix = "Upload a file with a column of texts and a column of labels, or a zip of class folders."
+        yield Finding(code="no-text-column", severity="error", count=1, text=why, fix=fix)
+    elif guess.task.endswith("-classification") and guess.task != "token-classification" and not _has_label(view):
+        several = len(view.table.columns) > 1
+        text = f"No column holds labels: the file has {'the columns' if several else 'one column,'} {names}. "
+        if view.profile.format.startswith(("zip-images", "zip-audio")):
+            text = "Nothing says which class each file belongs to: there are no folders named after classes. "
+        yield Finding(
+            code="no-label-column",
+            severity="error",
+            count=view.rows,
+            text=f"{text}A model learns classes from examples whose class is known.",
+            fix="Add a column with the right category for some hundred rows (or put files into a folder for each "
+            "class), and upload it again.",
+        )
+
+
+def _has_label(view: View) -> bool:
+    return bool(view.guess.columns.get("label"))
+
+
+def too_few_rows(view: View) -> Iterable[Finding]:
+    """So few rows that nothing can be learned, or nothing can be told about the result."""
+    rows = view.rows
+    if rows < FEWEST_ROWS:
+        yield Finding(
+            code="too-few-rows",
+            severity="error",
+            count=rows,
+            text=f"The file has {counted(rows, 'row', 'rows')}. From so few nothing can be learned, let alone tested.",
+            fix=f"Bring at least {FEWEST_ROWS} rows of each class; 50 to 100 of each make a useful model.",
+        )
+    elif rows < FEW_ROWS:
+        yield Finding(
+            code="too-few-rows",
+            severity="warning",
+            count=rows,
+            text=f"The file has {rows} rows. A model can learn from them, but so few cannot tell how good it is: the "
+            "result stays uncertain by several percent.",
+            fix="A few hundred rows make it much surer.",
+        )
+
+
+def missing_text(view: View) -> Iterable[Finding]:
+    """Rows without a text."""
+    if not view.text_columns:
+        return
+    empty = [row for row, text in enumerate(view.texts) if not text]
+    if empty:
+        columns = " and ".join(view.text_columns)
+        what = counted(len(empty), "row has", "rows have")
+        yield Finding(
+            code="missing-text",
+            severity="warning",
+            rows=first_rows(empty),
+            count=len(empty),
+            text=f"{what} no text in {columns} (row {row_list(row + 1 for row in empty)}). They teach nothing and are "
+            "left out.",
+            fix="Remove these rows, or fill in their texts.",
+            fixable=True,
+        )
+
+
+def duplicates(view: View) -> Iterable[Finding]:
+    """The same text with the same label, more than once."""
+    first: dict[tuple[str, ...], int] = {}
+    copies: list[int] = []
+    labels = view.labels or [[] for _ in range(view.rows)]
+    for row, key in enumerate(view.keys):
+        if key and first.setdefault((key, *sorted(labels[row])), row) != row:
+            copies.append(row)
+    if copies:
+        what = counted(len(copies), "row repeats", "rows repeat")
+        yield Finding(
+            code="duplicates",
+            severity="warning",
+            rows=first_rows(copies),
+            count=len(copies),
+            text=f"{what} an earlier row word for word ({share_of(len(copies), view.rows)} of all). Copies count "
+            "double in training, and a copy in the test would make the result look better than it is; so copies are kept "
+            "together.",
+            fix="Remove the copies, and keep the first of each.",
+            fixable=True,
+            examples=some_examples(view.texts[row] for row in copies),
+        )
+
+
+def near_duplicates(view: View) -> Iterable[Finding]:
+    """Texts that are nearly the same as an earlier one."""
+    seen: dict[str, int] = {}
+    unique = [row for row, key in enumerate(view.keys) if key and seen.setdefault(key, row) == row]
+    pairs = near_copies([view.texts[row] for row in unique])
+    if not pairs:
+        return
+    later = [unique[row] for row, _ in pairs]
+    row, earlier = (unique[position] for position in pairs[0])
+    yield Finding(
+        code="near-duplicates",
+        severity="warning" if len(pairs) > 0.05 * view.rows else "info",
+        rows=first_rows(later),
+        count=len(pairs),
+        text=f"{counted(len(pairs), 'row is', 'rows are')} nearly the same as an earlier one (row {row + 1} and row "
+        f"{earlier + 1}, for instance). They are kept on one side of the test, so that it stays honest.",
+        fix="Nothing has to be done; more varied rows teach more.",
+        examples=some_examples(view.texts[row] for row in later),
+    )
+
+
+def html(view: View) -> Iterable[Finding]:
+    """Tags and entities of web pages inside the texts."""
+    found = [
+        row
+        for row, text in enumerate(view.texts)
+        if ("<" in text or "&" in text) and HTML.search(text[:LOOKED_AT])
+    ]  # fmt: skip
+    if found:
+        yield Finding(
+            code="html",
+            severity="warning" if len(found) > 0.05 * view.rows else "info",
+            rows=first_rows(found),
+            count=len(found),
+            text=f"{counted(len(found), 'text holds', 'texts hold')} HTML, as <br> or &amp; "
+            f"({share_of(len(found), view.rows)}). The model reads it as words: it costs length and may mislead.",
+            fix="Take the tags out and keep the text.",
+            fixable=True,
+            examples=some_examples(_around(HTML, view.texts[row]) for row in found),
+        )
+
+
+def _around(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return text[max(0, match.start() - 30) : match.end() + 30] if match else text
+
+
+def mojibake(view: View) -> Iterable[Finding]:
+    """Letters broken by a wrong encoding, as Ã¤ for ä."""
+    from ftfy.badness import is_bad  # noqa: PLC0415  quick to run, slow to import
+
+    found = [
+        row
+        for row, text in enumerate(view.texts)
+        if not text.isascii() and (is_bad(text[:LOOKED_AT]) or "\ufffd" in text)
+    ]
+    if found:
+        yield Finding(
+            code="mojibake",
+            severity="warning",
+            rows=first_rows(found),
+            count=len(found),
+            text=f"{counted(len(found), 'text holds', 'texts hold')} letters broken by a wrong encoding, as Ã¤ for ä. "
+            "The model does not know such words.",
+            fix="Mend the letters; those that were lost (�) stay lost, so better export the file again as UTF-8.",
+            fixable=True,
+            examples=some_examples(view.texts[row] for row in found),
+        )
+
+
+def personal_data(view: View) -> Iterable[Finding]:
+    """E-mail addresses, phone numbers and card numbers."""
+    kinds: dict[str, int] = {}
+    found: list[int] = []
+    for row, text in enumerate(view.texts):
+        here = personal.find(text[:LOOKED_AT])
+        if here:
+            found.append(row)
+        for kind in here:
+            kinds[kind] = kinds.get(kind, 0) + 1
+    if found:
+        listed = ", ".join(f"{kind} in {counted(count, 'row', 'rows')}" for kind, count in kinds.items())
+        yield Finding(
+            code="personal-data",
+            severity="warning",
+            rows=first_rows(found),
+            count=len(found),
+            text=f"Texts hold what looks like personal data: {listed}. A model can remember it, and whoever gets the "
+            "model may get it out again.",
+            fix="Mask it before training: each is replaced by [email], [phone] or [card].",
+            fixable=True,
+        )
+
+
+def long_texts(view: View) -> Iterable[Finding]:
+    """Texts that are longer than most models read."""
+    if view.guess.task not in ("text-classification", "sentence-similarity", "question-answering"):
+        return
+    longest = MOST_TOKENS / TOKENS_PER_WORD
+    # Every word has a space after it, and counting these is quick.
+    long = [row for row, text in enumerate(view.texts) if len(text) > longest and text.count(" ") > longest]
+    if long:
+        share = len(long) / max(1, view.rows)
+        yield Finding(
+            code="long-texts",
+            severity="warning" if share > 0.3 else "info",
+            rows=first_rows(long),
+            count=len(long),
+            text=f"{counted(len(long), 'text is', 'texts are')} longer than about {longest:.0f} words "
+            f"({share_of(len(long), view.rows)}). Most models read at most {MOST_TOKENS} tokens, and never see the "
+            "rest.",
+            fix="Fine when what matters stands at the beginning; else ask for a model that reads longer texts.",
+        )
+
+
+def formulas(view: View) -> Iterable[Finding]:
+    """Cells that a spreadsheet would compute."""
+    found: dict[int, str] = {}
+    for name in view.table.columns:
+        for row, cell in enumerate(view.table.frame[name].tolist()):
+            if isinstance(cell, str) and cell[:1] in ("=", "+", "@", "-", "#") and (
+                _FORMULA.match(cell) or _ERROR_VALUE.match(cell)
+            ):  # fmt: skip
+                found.setdefault(row, cell)
+    if found:
+        yield Finding(
+            code="formulas",
+            severity="info",
+            rows=first_rows(found),
+            count=len(found),
+            text=f"{counted(len(found), 'row holds', 'rows hold')} a spreadsheet formula or its error, as "
+            f"{next(iter(found.values()))[:40]}. It was read as plain text and never computed.",
+            fix="If its result was meant, save the sheet with values only, and upload it again.",
+            examples=some_examples(found.values()),
+        )
+
+
+def test_leak(view: View, test: View) -> Iterable[Finding]:
+    """Rows of the person's own test file that stand in the training file too."""
+    trained = {key for key in view.keys if key}
+    leaked = [row for row, key in enumerate(test.keys) if key in trained]
+    if leaked:
+        yield Finding(
+            code="test-leak",
+            severity="warning",
+            rows=first_rows(leaked),
+            count=len(leaked),
+            text=f"{counted(len(leaked), 'row', 'rows')} of {test.table.name} ({share_of(len(leaked), test.rows)}) "
+            f"also stand in {view.table.name}. A model that has seen the test rows looks better than it is, so they are "
+            "left out of the training.",
+            fix="Nothing has to be done; a test file with other rows tells more.",
+            examples=some_examples(test.texts[row] for row in leaked),
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    no_columns, too_few_rows, missing_text, duplicates, near_duplicates, html, mojibake, personal_data, long_texts,
+    formulas, repaired,
+)  # fmt: skip
