@@ -1,0 +1,178 @@
+"""The finished model as files that plain transformers and PEFT load, and back again.
+
+Three forms, said in `result.model_format`:
+transformers        AutoModelForSequenceClassification.from_pretrained("model")
+transformers+head   AutoModel.from_pretrained("model"), mean over the tokens, and one linear layer from
+                    model/classification_head.safetensors (weight, bias)
+peft                an adapter for the base model; with a head file where the mean over the tokens is read
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from recipes.parts import checkpoints
+from recipes.parts.device import Device
+from recipes.parts.errors import RecipeError
+from recipes.parts.features import Encoded, encode
+from recipes.parts.linear_head import predict
+from recipes.parts.methods import HEAD_FILE, Classifier, MeanPooledClassifier, max_tokens
+from recipes.parts.starter import check_reachable, resolve
+from recipes.parts.training import logits_of
+
+ADAPTER_FILE = "adapter_config.json"
+
+
+def model_format(classifier: Classifier) -> str:
+    """The form that `save` will give a classifier."""
+    if classifier.adapter:
+        return "peft"
+    return "transformers" if classifier.pooling == "model" else "transformers+head"
+
+
+def save(classifier: Classifier, folder: Path, max_length: int) -> None:
+    """Write the model, its tokenizer and its labels, whole or not at all.
+
+    Args:
+        folder: replaced when it exists.
+        max_length: tokens read of each text; the tokenizer carries it.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    target = classifier.module if classifier.pooling == "model" else classifier.module.body
+    config = target.config
+    dropout_free = {key: getattr(config, key) for key in classifier.dropout}
+    for key, value in classifier.dropout.items():  # zero only served our own training
+        setattr(config, key, value)
+    try:
+        target.save_pretrained(partial, safe_serialization=True) if classifier.adapter else target.save_pretrained(
+            partial
+        )
+        if classifier.adapter:
+            config.save_pretrained(partial)
+    finally:
+        for key, value in dropout_free.items():
+            setattr(config, key, value)
+    if classifier.pooling == "mean":
+        head = {"weight": classifier.head.weight, "bias": classifier.head.bias}
+        save_file({name: value.detach().cpu().contiguous() for name, value in head.items()}, partial / HEAD_FILE)
+    tokenizer = classifier.tokenizer
+    limit, tokenizer.model_max_length = tokenizer.model_max_length, max_length
+    tokenizer.save_pretrained(partial)
+    tokenizer.model_max_length = limit
+    checkpoints.replace_folder(partial, folder)
+
+
+def load(folder: Path, device: Device | None = None) -> Classifier:
+    """Load what `save` wrote, in evaluation mode.
+
+    Raises:
+        RecipeError: `no-model`; or the adapter's base model cannot be had.
+    """
+    from transformers import AutoTokenizer
+
+    if not (folder / "config.json").is_file():
+        raise RecipeError(
+            "no-model",
+            f"There is no model in {folder}.",
+            "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
+            "Start the run, and wait for its end.",
+        )
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    is_adapter, has_head = (folder / ADAPTER_FILE).is_file(), (folder / HEAD_FILE).is_file()
+    module, name = _load_adapter(folder, has_head) if is_adapter else (_load_plain(folder, has_head), str(folder))
+    if has_head:
+        weights = load_file(folder / HEAD_FILE)
+        whole = MeanPooledClassifier(module, weights["weight"].shape[1], weights["weight"].shape[0])
+        whole.classifier.load_state_dict(weights)
+        module = whole
+    module.eval()
+    if device is not None:
+        module.to(device.torch_device)
+    return Classifier(module, "mean" if has_head else "model", tokenizer, name, adapter=is_adapter)
+
+
+def _load_plain(folder: Path, without_head: bool) -> Any:
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    auto = AutoModel if without_head else AutoModelForSequenceClassification
+    return auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
+
+
+def _load_adapter(folder: Path, without_head: bool) -> tuple[Any, str]:
+    from peft import PeftConfig, PeftModel
+    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+    name = PeftConfig.from_pretrained(folder).base_model_name_or_path
+    source = resolve(name, folder.parent)
+    check_reachable(source)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    auto = AutoModel if without_head else AutoModelForSequenceClassification
+    base = auto.from_pretrained(
+        source,
+        config=config,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,
+    )
+    return PeftModel.from_pretrained(base, folder), name
+
+
+def labels_of(classifier: Classifier) -> list[str]:
+    """The classes in order; empty for regression."""
+    config = classifier.module.config
+    if config.problem_type == "regression":
+        return []
+    return [config.id2label[number] for number in range(len(config.id2label))]
+
+
+def encode_for(classifier: Classifier, texts: Sequence[str]) -> Encoded:
+    """Tokens of new texts, prepared as for training."""
+    limit = max_tokens(classifier.module, classifier.tokenizer)
+    return encode(classifier.tokenizer, list(texts), min(limit, int(classifier.tokenizer.model_max_length)), limit)
+
+
+def verify(folder: Path, texts: Sequence[str], expected: NDArray[Any], device: Device, problem: str) -> None:
+    """Load the saved model and compare its answers with those that the run counted on.
+
+    Args:
+        texts: a few texts; expected: their logits in the run, shape (texts, outputs).
+
+    Raises:
+        RecipeError: `verification-failed`.
+    """
+    classifier = load(folder, device)
+    found = logits_of(classifier, encode_for(classifier, texts), np.arange(len(texts)), device)
+    # Half-precision bodies differ a little with the batch that a text is in; float32 ones hardly do.
+    tolerance = (2e-3 if device.precision == "float32" else 5e-2) * max(1.0, float(np.abs(expected).max()))
+    apart = float(np.abs(found - expected).max())
+    same = _same_answers(found, expected, problem, tolerance)
+    if not np.isfinite(apart) or apart > tolerance or not same:
+        raise RecipeError(
+            "verification-failed",
+            f"The saved model answers differently from the one that was trained (apart by {apart:.3g}, allowed {tolerance:.3g}).",
+            "Both must give the same answers, or the figures would not hold for the saved model.",
+            "Start the run again; if it happens again, choose another base model and report it.",
+        )
+
+
+def _same_answers(found: NDArray[Any], expected: NDArray[Any], problem: str, tolerance: float) -> bool:
+    """Same answers, but for rows whose best two answers are as close as the tolerance."""
+    if problem == "regression":
+        return True
+    mine, theirs = predict(found, problem).prediction, predict(expected, problem).prediction
+    if problem == "multi_label_classification":
+        return bool(((mine == theirs) | (np.abs(expected) <= tolerance)).all())
+    ordered = np.sort(expected, axis=1)
+    close = ordered[:, -1] - ordered[:, -2] <= 2 * tolerance
+    return bool(((mine == theirs) | close).all())
