@@ -124,8 +124,8 @@ def duplicates(view: View) -> Iterable[Finding]:
             rows=first_rows(copies),
             count=len(copies),
             text=f"{what} an earlier row word for word ({share_of(len(copies), view.rows)} of all). Copies count "
-            "double in training, and a copy in the test would make the result look better than it is; so copies are kept "
-            "together.",
+            "double in training, and a copy in the test would make the result look better than it is; so copies are "
+            "kept together.",
             fix="Remove the copies, and keep the first of each.",
             fixable=True,
             examples=some_examples(view.texts[row] for row in copies),
@@ -280,8 +280,8 @@ def test_leak(view: View, test: View) -> Iterable[Finding]:
             rows=first_rows(leaked),
             count=len(leaked),
             text=f"{counted(len(leaked), 'row', 'rows')} of {test.table.name} ({share_of(len(leaked), test.rows)}) "
-            f"also stand in {view.table.name}. A model that has seen the test rows looks better than it is, so they are "
-            "left out of the training.",
+            f"also stand in {view.table.name}. A model that has seen the test rows looks better than it is, so they "
+            "are left out of the training.",
             fix="Nothing has to be done; a test file with other rows tells more.",
             examples=some_examples(test.texts[row] for row in leaked),
         )

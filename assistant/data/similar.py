@@ -25,6 +25,8 @@ _BANDS, _BAND_ROWS = 8, 4
 _WORD_BUDGET = 5_000_000
 _MOST_WORDS = 300
 _MOST_PAIRS = 200_000
+#: Pairs that are compared in full; with more, the file is made of near copies, and the first ones say enough.
+_MOST_COMPARED = 20_000
 _WORD = re.compile(r"\w+")
 
 Hashes = NDArray[np.uint64]
@@ -50,10 +52,16 @@ def near_copies(texts: Sequence[str]) -> list[tuple[int, int]]:
         return sets[position]
 
     found: dict[int, int] = {}
+    compared = 0
     for earlier, later in _candidates(_signatures(shingles, starts)):
         if later in found:
             continue
-        if _alike(of(earlier), of(later)) and _alike_to_the_end(texts[rows[earlier]], texts[rows[later]], most):
+        if not _alike(of(earlier), of(later)):
+            continue
+        compared += 1
+        if compared > _MOST_COMPARED:
+            break
+        if _alike_to_the_end(texts[rows[earlier]], texts[rows[later]], most):
             found[later] = earlier
     return sorted((rows[later], rows[earlier]) for later, earlier in found.items())
 
