@@ -205,8 +205,8 @@ def resolve(spoken: str, task: Task | None = None) -> Model | None:
     Returns:
         None when nothing is near enough; then `suggest` has the nearest names.
     """
-    text = " ".join(spoken[:MAX_SPOKEN].split()).strip("\"'`.,!? ")
-    if not text:
+    text = " ".join(spoken[:MAX_SPOKEN].split()).strip("\"'`,!? ").rstrip(".")
+    if not text or text.startswith((".", "/", "~", "\\")) or ".." in text:
         return None
     exact = get(text) or (unlisted(text, task) if is_hub_id(text) else None)
     if exact:

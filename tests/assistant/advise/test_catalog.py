@@ -1,0 +1,179 @@
+"""The table of base models is in order, and people's words find the right row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import get_args
+
+import pytest
+
+from assistant.advise import catalog
+from assistant.advise.catalog import Tier, all_models, find, resolve, suggest
+from recipes.plan import Task
+
+KNOWN_LICENCES = {
+    "apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-3.0", "gemma", "llama3.1", "llama3.2",
+    "other (NVIDIA, research only)",
+}  # fmt: skip
+
+
+def test_the_table_is_large_and_its_ids_are_unique() -> None:
+    ids = [model.id.lower() for model in all_models()]
+    assert len(ids) >= 60
+    assert [name for name, count in Counter(ids).items() if count > 1] == []
+
+
+def test_no_alias_names_two_models() -> None:
+    owners: dict[str, set[str]] = {}
+    for model in all_models():
+        for spoken in model.aliases:
+            owners.setdefault(catalog._key(spoken), set()).add(model.id)
+        owners.setdefault(catalog._key(model.id), set()).add(model.id)
+    assert {alias: ids for alias, ids in owners.items() if len(ids) > 1} == {}
+
+
+@pytest.mark.parametrize("model", all_models(), ids=lambda model: model.id)
+def test_every_row_is_complete_and_plausible(model: catalog.Model) -> None:
+    assert catalog.is_hub_id(model.id)
+    assert 1e6 < model.parameters < 2e10
+    assert model.licence in KNOWN_LICENCES
+    assert model.vocabulary * model.hidden <= 4 * model.parameters  # ALBERT and ELECTRA have a narrower embedding
+    assert model.layers or "timm/" in model.id or "efficientnet" in model.id
+    assert model.context >= (8 if model.modality == "audio" else 224)
+    if model.modality == "text":
+        assert model.languages
+        assert model.vocabulary > 20_000
+    assert model.aliases, "nobody can name it"
+
+
+def test_every_task_has_models_and_recommendations() -> None:
+    for task in get_args(Task):
+        assert find(task), task
+        assert catalog.default(task, "small") is not None, task
+        for tier in get_args(Tier):
+            model = catalog.default(task, tier)
+            assert model is None or task in model.tasks, (task, tier)
+        small, accurate = catalog.default(task, "small"), catalog.default(task, "accurate")
+        assert small is not None and accurate is not None and small.parameters <= accurate.parameters
+
+
+def test_recommendations_name_rows_of_the_table() -> None:
+    for task, tiers in catalog._file()["defaults"].items():
+        assert task in get_args(Task)
+        for tier, name in tiers.items():
+            assert tier in get_args(Tier)
+            assert catalog.get(name) is not None, name
+
+
+def test_the_starter_is_the_only_one_that_works_offline_and_it_knows_english() -> None:
+    starters = find(offline=True)
+    assert [model.id for model in starters] == [catalog.STARTER]
+    assert starters[0].parameters == 22_713_216
+    assert starters[0].speaks("en") and not starters[0].speaks("de")
+
+
+def test_multilingual_recommendations_know_other_languages() -> None:
+    for tier in ("multilingual", "multilingual_small"):
+        model = catalog.default("text-classification", tier)
+        assert model is not None
+        assert all(model.speaks(code) for code in ("en", "de", "fr", "es", "zh", "ar", "hi", "ru"))
+
+
+@pytest.mark.parametrize(
+    ("spoken", "expected"),
+    [
+        ("bert", "google-bert/bert-base-uncased"),
+        ("BERT large", "google-bert/bert-large-uncased"),
+        ("distil bert", "distilbert/distilbert-base-uncased"),
+        ("distlibert", "distilbert/distilbert-base-uncased"),
+        ("distilbert-base-uncased", "distilbert/distilbert-base-uncased"),
+        ("robreta", "FacebookAI/roberta-base"),
+        ("the large version of roberta", "FacebookAI/roberta-large"),
+        ("roberta large", "FacebookAI/roberta-large"),
+        ("deberta v3 small", "microsoft/deberta-v3-small"),
+        ("ModernBERT", "answerdotai/ModernBERT-base"),
+        ("xlm-r", "FacebookAI/xlm-roberta-base"),
+        ("minilm", catalog.STARTER),
+        ("all-MiniLM-L6-v2", catalog.STARTER),
+        ("t5-small", "google-t5/t5-small"),
+        ("flan t5 base", "google/flan-t5-base"),
+        ("bart-base", "facebook/bart-base"),
+        ("qwen 0.6b", "Qwen/Qwen3-0.6B"),
+        ("qwen3 0.6b", "Qwen/Qwen3-0.6B"),
+        ("Qwen3-1.7B", "Qwen/Qwen3-1.7B"),
+        ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B-Instruct"),
+        ("lama 3b", "meta-llama/Llama-3.2-3B-Instruct"),
+        ("smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"),
+        ("smollm2 360m", "HuggingFaceTB/SmolLM2-360M-Instruct"),
+        ("gemma 3 270m", "google/gemma-3-270m-it"),
+        ("gpt2", "openai-community/gpt2"),
+        ("resnet50", "microsoft/resnet-50"),
+        ("ResNet 18", "microsoft/resnet-18"),
+        ("vgg16", "timm/vgg16.tv_in1k"),
+        ("mobilenet", "timm/mobilenetv2_100.ra_in1k"),
+        ("ViT", "google/vit-base-patch16-224-in21k"),
+        ("dino v2", "facebook/dinov2-small"),
+        ("whisper small", "openai/whisper-small"),
+        ("wisper tiny", "openai/whisper-tiny"),
+        ("whisper tiny.en", "openai/whisper-tiny.en"),
+        ("whisper large v3", "openai/whisper-large-v3"),
+        ("wav2vec", "facebook/wav2vec2-base"),
+        ("google-BERT/bert-base-UNCASED", "google-bert/bert-base-uncased"),
+    ],
+)
+def test_people_are_understood(spoken: str, expected: str) -> None:
+    found = resolve(spoken)
+    assert found is not None
+    assert found.id == expected
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    ["", "   ", "cat", "model", "a small model", "large", "google", "meta", "12", "resnet 101", "qwen3 14b",
+     "llama 70b", "whisper huge", "../../etc/passwd", "etc/passwd", "./bert", "data/train.csv", "org/../name", "a" * 5000, "🙂",
+     "<script>alert(1)</script>"],
+)  # fmt: skip
+def test_what_names_no_model_finds_none(spoken: str) -> None:
+    assert resolve(spoken) is None
+
+
+def test_a_wrong_size_is_never_taken_for_another_but_suggested() -> None:
+    assert "microsoft/resnet-50" in suggest("resnet 101")
+    assert all("Qwen3" in name for name in suggest("qwen3 14b"))
+    assert suggest("") == []
+
+
+def test_an_explicit_hub_id_is_kept_as_it_is() -> None:
+    model = resolve("acme/Ocelot-7B-chat", "text-generation")
+    assert model is not None
+    assert (model.id, model.listed, model.parameters) == ("acme/Ocelot-7B-chat", False, 7_000_000_000)
+    assert model.tasks == ("text-generation",)
+    assert model.size_text == "7.0 billion"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/b-350m", 350e6),
+        ("a/b-1.5B-instruct", 1.5e9),
+        ("a/thing-large", 350e6),
+        ("a/thing", 125e6),
+        ("x/v2.5-3b", 3e9),
+    ],
+)
+def test_a_size_is_guessed_from_a_name(name: str, expected: float) -> None:
+    assert catalog.guess_parameters(name) == expected
+
+
+def test_find_filters_and_sorts_by_size() -> None:
+    german = find("text-classification", language="de", max_parameters=300e6)
+    assert german
+    assert all(model.speaks("de") and model.parameters <= 300e6 for model in german)
+    assert [model.parameters for model in german] == sorted(model.parameters for model in german)
+    assert all("text-classification" in model.tasks for model in german)
+
+
+def test_lookup_never_fails() -> None:
+    assert catalog.lookup(None).id == catalog.STARTER
+    assert catalog.lookup("minilm").id == catalog.STARTER
+    assert catalog.lookup("/home/anna/my-model").listed is False
