@@ -14,6 +14,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,7 @@ import gradio as gr  # noqa: E402 - after the hook that shortens its import
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
-from assistant.chat.turns import Reply  # noqa: E402
 from assistant.errors import PlainError  # noqa: E402
-from assistant.jobs.home import is_secret  # noqa: E402
 from assistant.report.run import RunView  # noqa: E402
 from assistant.session import Session, StoredMessage  # noqa: E402
 from assistant.ui import downloads, render, settings, theme  # noqa: E402
@@ -51,25 +50,22 @@ View = list[dict[str, Any]]
 
 
 class Pages:
-    """What all open pages share: the session and the conversations as last drawn."""
+    """What all open pages share: the session, and the conversations as last drawn."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.examples = _examples()
         self._drawn: OrderedDict[str, tuple[str, View]] = OrderedDict()
         self._live: dict[str, list[str]] = {}
-        self._ended: OrderedDict[str, render.RunShown] = OrderedDict()
         self._lock = threading.Lock()
 
     def known(self, conversation: object) -> str:
-        """The conversation's id if there is such a one, else ""; an id from a page or an address is never trusted."""
-        if not isinstance(conversation, str) or not is_secret(conversation):
-            return ""
+        """The conversation's id if there is such a one, else ""; what a page or an address says is never trusted."""
         try:
-            self.session.state(conversation)
+            self.session.state(str(conversation or ""))
         except PlainError:
             return ""
-        return conversation
+        return str(conversation)
 
     def signature(self, conversation: str) -> str:
         """Changes whenever the page of a conversation would look different."""
@@ -120,13 +116,9 @@ class Pages:
         links = downloads.links(fields["id"], conversation) if result else {}
         return render.RunShown(run, int(fields["number"]), view, result, plan, links)
 
-    def plan(self, conversation: str) -> Plan | None:
-        """The plan that the settings form edits: the one at hand while no run of it has begun."""
-        return self.session.state(conversation).plan if conversation and not self._live.get(conversation) else None
-
-    def trying(self, conversation: str) -> bool:
-        """Whether the next message goes to the model."""
-        return bool(conversation) and self.session.state(conversation).trying
+    def is_live(self, conversation: str) -> bool:
+        """Whether a run of the conversation goes on or waits, as of the last drawing."""
+        return bool(self._live.get(conversation))
 
     def say(self, conversation: str, text: str, files: list[Path], visitor: str | None) -> None:
         """Say it; whatever goes wrong becomes a reply or a notice, never a stack trace on the page."""
@@ -178,94 +170,125 @@ def build(session: Session) -> gr.Blocks:
         )  # fmt: skip
         clicked = gr.Textbox(elem_id="fa-say", visible="hidden", max_length=4000)
         click = gr.Button("Say", elem_id="fa-say-go", visible="hidden")
-        _wire(page, pages, Parts(browser, seen, busy, chat, form, mode, box, clicked, click, fresh))
+        _wire(page, pages, Parts(browser, seen, busy, chat, form, mode, box, clicked), click, fresh)
     return page
 
 
+@dataclass(frozen=True)
 class Parts:
-    """The components that the wiring knows."""
+    """The components that the handlers fill."""
 
-    def __init__(self, *parts: Any) -> None:
-        (self.browser, self.seen, self.busy, self.chat, self.form, self.mode, self.box, self.clicked, self.click,
-         self.fresh) = parts  # fmt: skip
-        self.shown = [self.chat, self.seen, self.browser, self.mode, *self.form.outputs]
+    browser: gr.BrowserState
+    seen: gr.State  # the signature of what this page shows
+    busy: gr.State  # whether an answer is on its way: ticks leave the sign of thinking alone
+    chat: gr.Chatbot
+    form: settings.Form
+    mode: gr.HTML
+    box: gr.MultimodalTextbox
+    clicked: gr.Textbox
+
+    @property
+    def shown(self) -> list[Any]:
+        """Outputs of a look at the session."""
+        return [self.chat, self.seen, self.browser, self.mode, *self.form.outputs]
 
 
-def _wire(page: gr.Blocks, pages: Pages, parts: Parts) -> None:
-    """Events -> handlers. Each handler gets the browser's id, so that an open page outlives a server."""
+class Handlers:
+    """Events -> updates. Each gets the browser's id, so that an open page outlives its server."""
 
-    def look(conversation: str, seen: str, *, force: bool = False) -> list[Any]:
+    def __init__(self, pages: Pages, parts: Parts) -> None:
+        self._pages = pages
+        self._parts = parts
+
+    def _nothing(self, more: int = 0) -> list[Any]:
+        return [gr.skip()] * (len(self._parts.shown) + more)
+
+    def _look(self, conversation: str, seen: str | None = None) -> list[Any]:
+        """Updates for `Parts.shown`; none when the page shows it already."""
+        pages, form = self._pages, self._parts.form
         signature = pages.signature(conversation)
-        if signature == seen and not force:
-            return [gr.skip()] * len(parts.shown)
+        if signature == seen:
+            return self._nothing()
         view = pages.view(conversation, signature)
-        now = pages.signature(conversation)  # the first drawing finds out which runs are live
-        return [
-            view,
-            now,
-            conversation,
-            theme.mode(pages.trying(conversation)),
-            *parts.form.show(pages.plan(conversation)),
-        ]
+        signature = pages.signature(conversation)  # now that it is known which runs are live
+        state = pages.session.state(conversation) if conversation else None
+        changeable = state is not None and not state.trying and not pages.is_live(conversation)
+        plan = state.plan if state is not None and changeable else None
+        return [view, signature, conversation, theme.mode(state is not None and state.trying), *form.show(plan)]
 
-    def load(stored: Any, request: gr.Request) -> list[Any]:
-        asked = dict(request.query_params).get("chat", "") if not stored else ""
-        return look(pages.known(stored) or pages.known(asked), "", force=True)
+    def load(self, stored: Any, request: gr.Request) -> list[Any]:
+        """A page opens. The address counts only where the browser remembers nothing: no link may plant a chat."""
+        asked = "" if stored else dict(request.query_params).get("chat", "")
+        return self._look(self._pages.known(stored) or self._pages.known(asked))
 
-    def tick(stored: Any, seen: str, busy: bool) -> list[Any]:
-        if busy:
-            return [gr.skip()] * len(parts.shown)
-        conversation = pages.known(stored)
-        return look(conversation, seen)
+    def tick(self, stored: Any, seen: str, busy: bool) -> list[Any]:
+        """Two seconds went by."""
+        if busy or (isinstance(stored, str) and self._pages.signature(stored) == seen):
+            return self._nothing()  # the usual case, kept cheap: every open page asks
+        return self._look(self._pages.known(stored), seen)
 
-    def talk(stored: Any, text: str, files: list[Path], request: gr.Request) -> Iterator[list[Any]]:
-        """Two looks: at once the words with the sign of thinking, then the answer."""
-        conversation = pages.session.open(pages.known(stored) or None, _visitor(pages, request))
-        waiting = [*pages.view(conversation, pages.signature(conversation))] if pages.known(stored) else []
-        waiting += [_message(render.Block("user", render.said(text, [path.name for path in files])))]
-        waiting += [_message(render.Block("assistant", render.thinking()))]
-        idle = [gr.skip()] * (len(parts.shown) - 3)
-        yield [waiting, "", conversation, *idle, True]
-        pages.say(conversation, text, files, _visitor(pages, request))
-        yield [*look(conversation, "", force=True), False]
+    def fresh(self) -> list[Any]:
+        """A new chat; the old one stays in the home."""
+        return self._look("")
 
-    def send(message: dict[str, Any] | None, stored: Any, request: gr.Request) -> Iterator[list[Any]]:
-        text, files = str((message or {}).get("text") or ""), [Path(str(f)) for f in (message or {}).get("files") or []]
+    def send(self, message: dict[str, Any] | None, stored: Any, request: gr.Request) -> Iterator[list[Any]]:
+        """The box was sent."""
+        message = message or {}
+        text, files = str(message.get("text") or ""), [Path(str(file)) for file in message.get("files") or []]
         if not text.strip() and not files:
-            yield [gr.skip()] * (len(parts.shown) + 2)
+            yield self._nothing(2)
             return
-        for step in talk(stored, text, files, request):
-            yield [*step, {"text": "", "files": []} if step[-1] else gr.skip()]
+        for count, updates in enumerate(self._talk(stored, text, files, request)):
+            yield [*updates, {"text": "", "files": []} if count == 0 else gr.skip()]
 
-    def press(said: str, stored: Any, request: gr.Request) -> Iterator[list[Any]]:
+    def press(self, said: str, stored: Any, request: gr.Request) -> Iterator[list[Any]]:
+        """A button inside a card was clicked."""
         text, files = _pressed(said)
         if text:
-            yield from talk(stored, text, files, request)
+            yield from self._talk(stored, text, files, request)
         else:
-            yield [gr.skip()] * (len(parts.shown) + 1)
+            yield self._nothing(1)
 
-    def apply(stored: Any, request: gr.Request, *values: Any) -> Iterator[list[Any]]:
-        plan = pages.plan(pages.known(stored))
-        sentence = parts.form.sentence(plan, values) if plan is not None else ""
+    def apply(self, stored: Any, *values: Any) -> Iterator[list[Any]]:
+        """The settings form was applied: its changes are said as a sentence."""
+        conversation = self._pages.known(stored)
+        plan = self._pages.session.state(conversation).plan if conversation else None
+        sentence = self._parts.form.sentence(plan, values) if plan is not None else ""
         if sentence:
-            yield from talk(stored, sentence, [], request)
+            yield from self._talk(conversation, sentence, [], None)
         else:
             gr.Info("Nothing was changed in the settings.")
-            yield [gr.skip()] * (len(parts.shown) + 1)
+            yield self._nothing(1)
 
-    def start_fresh() -> list[Any]:
-        return look("", "", force=True)
+    def _talk(self, stored: Any, text: str, files: list[Path], request: gr.Request | None) -> Iterator[list[Any]]:
+        """Two updates: at once the words with the sign of thinking, then the answer."""
+        pages = self._pages
+        visitor = _visitor(pages, request) if request is not None else None
+        known = pages.known(stored)
+        conversation = known or pages.session.open(None, visitor)
+        said = render.said(text, [path.name for path in files])
+        waiting = [*pages.view(known, pages.signature(known))] if known else []
+        waiting += [_message(render.Block("user", said)), _message(render.Block("assistant", render.thinking()))]
+        yield [waiting, "", conversation, *[gr.skip()] * (len(self._parts.shown) - 3), True]
+        pages.say(conversation, text, files, visitor)
+        yield [*self._look(conversation), False]
 
+
+def _wire(page: gr.Blocks, pages: Pages, parts: Parts, click: gr.Button, fresh: gr.Button) -> None:
+    """Which event calls which handler."""
+    handlers = Handlers(pages, parts)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quick: dict[str, Any] = {**quiet, "queue": False}
     slow: dict[str, Any] = {**quiet, "concurrency_limit": ANSWERS_AT_ONCE, "concurrency_id": "answers"}
     told = [*parts.shown, parts.busy]
     address: dict[str, Any] = {"fn": None, "inputs": parts.browser, "js": theme.ADDRESS_JS}
-    page.load(load, parts.browser, parts.shown, queue=False, **quiet).then(**address)
-    gr.Timer(TICK_SECONDS).tick(tick, [parts.browser, parts.seen, parts.busy], parts.shown, queue=False, **quiet)
-    parts.box.submit(send, [parts.box, parts.browser], [*told, parts.box], **slow).then(**address)
-    parts.click.click(press, [parts.clicked, parts.browser], told, **slow).then(**address)
-    parts.form.apply.click(apply, [parts.browser, *parts.form.inputs], told, **slow)
-    parts.fresh.click(start_fresh, None, parts.shown, queue=False, **quiet).then(**address)
+    page.load(handlers.load, parts.browser, parts.shown, **quick).then(**address)
+    timer = gr.Timer(TICK_SECONDS)
+    timer.tick(handlers.tick, [parts.browser, parts.seen, parts.busy], parts.shown, **quick)
+    parts.box.submit(handlers.send, [parts.box, parts.browser], [*told, parts.box], **slow).then(**address)
+    click.click(handlers.press, [parts.clicked, parts.browser], told, **slow).then(**address)
+    parts.form.apply.click(handlers.apply, [parts.browser, *parts.form.inputs], told, **slow)
+    fresh.click(handlers.fresh, None, parts.shown, **quick).then(**address)
 
 
 def _pressed(said: str) -> tuple[str, list[Path]]:
@@ -306,7 +329,7 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
     page = build(session)
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, max_size=200)
     session.worker.start()
-    everybody = host in ("0.0.0.0", "::")  # noqa: S104 - asked for by the person who starts it
+    everybody = host in ("0.0.0.0", "::")
     hosts = ["*"] if everybody else [*LOCAL_HOSTS, host]
     app, _, _ = page.launch(
         server_name=host, server_port=port, prevent_thread_lock=True, share=False, quiet=True, inbrowser=False,

@@ -368,7 +368,7 @@ def _value(path: str, plan: Plan) -> str:
 
 def _estimate(estimate: Mapping[str, Any]) -> str:
     facts = [
-        ("expected time", _range(estimate.get("seconds_low"), estimate.get("seconds_high"), words.duration)),
+        ("expected time", _range(estimate.get("seconds_low"), estimate.get("seconds_high"), words.rough)),
         ("expected memory", _range(estimate.get("peak_bytes_low"), estimate.get("peak_bytes_high"), words.size)),
         ("on disk", words.size(estimate["disk_bytes"]) if estimate.get("disk_bytes") else ""),
     ]

@@ -6,7 +6,7 @@ import gradio as gr
 
 from assistant.report import style
 
-PLACEHOLDER = "Say what you want to learn, and add a file …"
+PLACEHOLDER = "Type here, or add a file …"
 BRAND = (
     '<div class="fa-brand"><svg width="22" height="22" viewBox="0 0 22 22" aria-hidden="true">'
     '<rect width="22" height="22" rx="6" fill="var(--fa-accent)"/>'
@@ -122,13 +122,15 @@ html, body {{ background: var(--fa-paper); }}
 .fa-brand {{ display: flex; align-items: center; gap: 10px; font: 600 .98rem/1.2 {style.FONT}; color: var(--fa-ink);
   letter-spacing: -.01em; }}
 #fa-new {{ flex: none; min-width: 0; width: auto; border: 1px solid var(--fa-line-strong); background: transparent;
-  color: var(--fa-ink-2); border-radius: 9px; padding: 6px 12px; font-size: .87rem; font-weight: 500; box-shadow: none; }}
+  color: var(--fa-ink-2); border-radius: 9px; padding: 6px 12px; font-size: .87rem; font-weight: 500;
+  box-shadow: none; }}
 #fa-new:hover {{ background: var(--fa-sunken); color: var(--fa-ink); }}
 #fa-chat {{ flex: 1 1 0; min-height: 0; height: auto !important; border: 0; background: transparent; border-radius: 0;
   overflow: hidden !important; box-shadow: none; padding: 0; }}
 #fa-chat .wrapper {{ height: 100%; }}
 #fa-chat .icon-button-wrapper {{ display: none; }}
-#fa-chat .panel-wrap {{ height: 100%; overflow-y: auto; scrollbar-gutter: stable; overscroll-behavior: contain; }}
+#fa-chat .panel-wrap {{ height: 100%; overflow-y: auto; scrollbar-gutter: stable both-edges; scrollbar-width: thin;
+  overscroll-behavior: contain; scrollbar-color: var(--fa-line-strong) transparent; }}
 #fa-chat .message-wrap {{ max-width: 848px; margin: 0 auto; padding: 28px 24px 12px; gap: 0; box-sizing: border-box; }}
 #fa-chat .message-row, #fa-chat .flex-wrap, #fa-chat .message {{ background: none !important; border: 0 !important;
   padding: 0 !important; margin: 0 !important; max-width: 100% !important; width: 100%; box-shadow: none !important;
@@ -179,25 +181,40 @@ html, body {{ background: var(--fa-paper); }}
 #fa-mode, #fa-settings, .form:has(> #fa-box) {{ width: 100%; max-width: 848px; margin: 0 auto; padding: 0 24px;
   box-sizing: border-box; flex: none !important; background: none; border: 0; box-shadow: none; }}
 #fa-mode:not(:has(.fa-mode)) {{ display: none; }}
+#fa-mode .html-container {{ padding: 0; }}
+.form:has(> #fa-box) {{ overflow: visible !important; }}
 .fa-mode {{ display: flex; justify-content: space-between; gap: 12px; padding: 8px 14px; margin-bottom: 8px;
-  border-radius: 10px; background: var(--fa-accent-soft); color: var(--fa-accent-text); font: 500 .88rem/1.4 {style.FONT}; }}
+  border-radius: 10px; background: var(--fa-accent-soft); color: var(--fa-accent-text);
+  font: 500 .88rem/1.4 {style.FONT}; }}
 .fa-link {{ appearance: none; border: 0; background: none; color: inherit; cursor: pointer; padding: 0; font: inherit;
   text-decoration: underline; text-underline-offset: 2px; white-space: nowrap; }}
-#fa-box {{ border: 1px solid var(--fa-line-strong) !important; background: var(--fa-surface); border-radius: 16px;
+#fa-box {{ border: 1px solid var(--fa-line-strong) !important; background: var(--fa-surface);
+  border-radius: 16px !important;
   box-shadow: var(--fa-shadow); padding: 0; margin-bottom: 18px; overflow: visible !important; }}
 #fa-box:focus-within {{ border-color: var(--fa-accent); }}
-#fa-box .full-container, #fa-box .input-container, #fa-box .input-wrapper {{ background: none; border: 0; box-shadow: none;
+#fa-box .full-container, #fa-box .input-container, #fa-box .input-wrapper {{ background: none; border: 0;
+  box-shadow: none;
   border-radius: 16px; }}
 #fa-box textarea {{ background: none; border: 0; box-shadow: none; color: var(--fa-ink); font: 16px/1.5 {style.FONT}; }}
 #fa-box textarea::placeholder {{ color: var(--fa-ink-3); opacity: 1; }}
 #fa-box button {{ color: var(--fa-ink-2); }}
 #fa-box .submit-button {{ background: var(--fa-accent); color: var(--fa-accent-ink); border-radius: 11px; }}
 #fa-settings {{ border-radius: 12px; margin-bottom: 8px; overflow: visible !important; }}
-#fa-settings > button.label-wrap {{ color: var(--fa-ink-2); font: 500 .88rem/1.4 {style.FONT}; padding: 4px 2px; margin: 0;
+#fa-settings > button.label-wrap {{ color: var(--fa-ink-2); font: 500 .88rem/1.4 {style.FONT}; padding: 4px 2px;
+  margin: 0;
   width: auto; gap: 8px; }}
-#fa-settings .form, #fa-settings .block {{ background: none; border-color: var(--fa-line); }}
-#fa-settings [data-testid=accordion-content] {{ margin-top: 6px; padding: 14px; border: 1px solid var(--fa-line);
-  border-radius: 12px; background: var(--fa-surface); }}
+#fa-settings .form, #fa-settings .form .block {{ background: none; border: 0 !important; box-shadow: none;
+  border-radius: 0; }}
+#fa-settings .form .block {{ padding: 0 !important; }}
+#fa-settings .form {{ gap: 12px 14px; }}
+#fa-settings [data-testid=accordion-content] {{ margin-top: 6px; padding: 16px; border: 1px solid var(--fa-line);
+  border-radius: 14px; background: var(--fa-surface); max-height: 42dvh; overflow-y: auto; }}
+#fa-settings label span, #fa-settings [data-testid=block-info] {{ font-size: .82rem; color: var(--fa-ink-2); }}
+#fa-settings input {{ background: var(--fa-surface); border: 1px solid var(--fa-line-strong); border-radius: 9px;
+  color: var(--fa-ink); font: 15px/1.4 {style.FONT}; }}
+#fa-settings .wrap:has(> .wrap-inner) {{ background: var(--fa-surface); border: 1px solid var(--fa-line-strong);
+  border-radius: 9px; }}
+#fa-settings .wrap-inner input {{ border: 0; background: none; }}
 #fa-apply {{ background: var(--fa-surface); color: var(--fa-ink); border: 1px solid var(--fa-line-strong);
   border-radius: 10px; align-self: end; }}
 """
@@ -211,7 +228,7 @@ PARTS = f"""
 .fa-columns .fa-used {{ background: var(--fa-accent-soft); }}
 .fa-columns .fa-used span {{ color: var(--fa-accent-text); }}
 .fa-columns b {{ font-weight: 600; }}
-.fa-card .fa-sample td {{ min-width: 90px; max-width: 340px; color: var(--fa-ink-2); }}
+.fa-card .fa-sample td {{ min-width: 110px; max-width: 340px; color: var(--fa-ink-2); }}
 .fa-findings {{ list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; font-size: .92rem; }}
 .fa-findings li {{ position: relative; padding-left: 20px; margin: 0; }}
 .fa-findings li::before {{ content: ""; position: absolute; left: 3px; top: .5em; width: 8px; height: 8px;
@@ -246,7 +263,8 @@ PARTS = f"""
   border-left: 3px solid var(--fa-line-strong); font-size: .93rem; white-space: pre-line; }}
 .fa-prediction + .fa-prediction {{ margin-top: 12px; }}
 .fa-welcome {{ max-width: 640px; margin: 7vh auto 0; font: 16px/1.6 {style.FONT}; color: var(--fa-ink-2); }}
-.fa-welcome h1 {{ font-size: clamp(1.6rem, 4.5vw, 2.15rem); line-height: 1.18; letter-spacing: -.025em; font-weight: 650;
+.fa-welcome h1 {{ font-size: clamp(1.6rem, 4.5vw, 2.15rem); line-height: 1.18; letter-spacing: -.025em;
+  font-weight: 650;
   color: var(--fa-ink); margin: 0 0 14px; text-wrap: balance; }}
 .fa-welcome p {{ margin: 0 0 22px; }}
 .fa-welcome .fa-note {{ margin: 18px 0 0; }}
@@ -259,7 +277,9 @@ PARTS = f"""
 .fa-example span {{ color: var(--fa-ink-3); font-size: .88rem; }}
 @media (max-width: 560px) {{
   #fa-top {{ padding: 8px 14px; }}
+  #fa-chat .panel-wrap {{ scrollbar-gutter: auto; }}
   #fa-chat .message-wrap {{ padding: 18px 12px 8px; }}
+  .fa-card .fa-sample td {{ min-width: 150px; }}
   #fa-mode, #fa-settings, .form:has(> #fa-box) {{ padding: 0 12px; }}
   #fa-box {{ margin-bottom: 12px; }}
   .fa-said {{ max-width: 90%; }}
