@@ -1,0 +1,58 @@
+"""The data sets that come with the assistant, each with a request that a person could have typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from assistant.errors import PlainError
+
+
+@dataclass(frozen=True)
+class Example:
+    """A ready conversation.
+
+    Attributes:
+        path: the data file.
+        request: what to say with it.
+        title: a few words for a card.
+        description: one sentence for a card.
+    """
+
+    path: Path
+    request: str
+    title: str
+    description: str
+
+
+#: name -> (file, request, title, description)
+_EXAMPLES = {
+    "spam": (
+        "spam.csv",
+        "Tell spam from real e-mails",
+        "Spam or real?",
+        "Some 600 real e-mails of 2002 and 2003, a third of them spam: learn to tell them apart.",
+    ),
+}
+
+
+def example_names() -> list[str]:
+    """The names that `example` knows."""
+    return list(_EXAMPLES)
+
+
+def example(name: str) -> Example:
+    """The example of a name.
+
+    Raises:
+        PlainError: example-unknown, with the names that there are.
+    """
+    if name not in _EXAMPLES:
+        raise PlainError(
+            "example-unknown", f"There is no example called {name}.", f"There are: {', '.join(_EXAMPLES)}.",
+            "Choose one of these.",
+        )  # fmt: skip
+    file, request, title, description = _EXAMPLES[name]
+    path = Path(str(resources.files("assistant") / "examples" / file))
+    return Example(path, request, title, description)
