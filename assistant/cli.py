@@ -22,7 +22,7 @@ from assistant.jobs.home import HOME_VARIABLE
 
 if TYPE_CHECKING:
     from assistant.jobs.store import QueueRow
-    from assistant.session import Session
+    from assistant.session import Answer, Session
     from recipes.plan import Plan
 
 app = typer.Typer(
@@ -106,43 +106,10 @@ def chat(
     host: HostOption = "127.0.0.1", port: PortOption = 7860, home: HomeOption = None, demo: DemoOption = False
 ) -> None:
     """Open the chat in the browser (the default)."""
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    skip_stub_files()
     with opened(home, demo=demo) as session:
         from assistant.ui.app import launch
 
-        session.worker.start()
         launch(session, host, port)
-
-
-def skip_stub_files() -> None:
-    """Keep gradio from writing type stubs on every start, which takes half of its import time.
-
-    A private door of gradio: where it has moved, the import only takes longer.
-    """
-    import importlib.abc
-    import importlib.machinery
-
-    class Finder(importlib.abc.MetaPathFinder):
-        def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
-            del target
-            if fullname != "gradio.component_meta":
-                return None
-            spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-            if spec is None or spec.loader is None:
-                return spec
-            run = spec.loader.exec_module
-
-            def without_stubs(module: Any) -> None:
-                run(module)
-                if hasattr(module, "create_or_modify_pyi"):
-                    module.create_or_modify_pyi = lambda *_, **__: None
-
-            spec.loader.exec_module = without_stubs  # type: ignore[method-assign]
-            return spec
-
-    if "gradio" not in sys.modules:
-        sys.meta_path.insert(0, Finder())
 
 
 # ---------------------------------------------------------------- talk
@@ -211,7 +178,7 @@ def _see_through(session: Session, run: str, no_wait: bool) -> bool:
     return status == "finished"
 
 
-def _with_end(session: Session, answer: Any) -> Any:
+def _with_end(session: Session, answer: Answer) -> Answer:
     """The answer with what was said meanwhile, and the run as it stands now."""
     later = session.messages(answer.conversation, limit=1000, after=answer.last_message)
     answer.replies = [*answer.replies, *(message.reply for message in later if message.reply is not None)]
@@ -246,31 +213,42 @@ def work(home: HomeOption = None) -> None:
 @app.command()
 def example(name: Annotated[str, typer.Argument(metavar="NAME")] = "", home: HomeOption = None) -> None:
     """A ready conversation on shipped data, from the request to the verdict."""
-    from assistant.session import EXAMPLES
-    from assistant.terminal import write, write_replies
+    from assistant.data import examples
+    from assistant.terminal import write
 
-    if name not in EXAMPLES:
-        known = "\n".join(f"  finetune-assistant example {key}    {one.title}" for key, one in EXAMPLES.items())
+    chosen = examples.find(name)
+    if chosen is None:
+        known = [f"finetune-assistant example {one.name}   {one.title}" for one in examples.all_examples()]
         if not name:
-            write(f"Examples:\n{known}")
+            write("Examples:\n  " + "\n  ".join(known))
             return
-        raise PlainError("example-unknown", f"There is no example {name!r}.", f"Known are: {', '.join(EXAMPLES)}.")
+        names = ", ".join(one.name for one in examples.all_examples())
+        raise PlainError("example-unknown", f"There is no example {name!r}.", f"Known are: {names}.")
     with opened(home) as session:
-        conversation, files = None, [EXAMPLES[name].path]
-        for line in EXAMPLES[name].messages:
-            write(f"> {line}" + (f"   [{files[0].name}]" if files else "") + "\n")
-            answer = session.say(conversation, line, files)
-            conversation, files = answer.conversation, []
-            write_replies(answer.replies)
-            for run in answer.started:
-                row = session.find_run(run)
-                status = _wait(session, row)
-                if status != "finished":
-                    _complain_of(session, row, status)
-                    raise typer.Exit(1)
-                answer.replies = []
-                write_replies(_with_end(session, answer).replies)
-        _hint(conversation)
+        write(f"> {chosen.say}   [{chosen.path.name}]\n")
+        answer = session.say(None, chosen.say, [chosen.path])
+        _write_and_see_through(session, answer)
+        write("> start\n")
+        fine = _write_and_see_through(session, session.say(answer.conversation, "start"))
+        _hint(answer.conversation)
+    raise typer.Exit(0 if fine else 1)
+
+
+def _write_and_see_through(session: Session, answer: Answer) -> bool:
+    """Write the replies, wait for a run that was started, and write what is said at its end."""
+    from assistant.terminal import write_replies
+
+    write_replies(answer.replies)
+    answer.replies, fine = [], True
+    for run in answer.started:
+        row = session.find_run(run)
+        status = _wait(session, row)
+        if status != "finished":
+            fine = False
+            _complain_of(session, row, status)
+    if answer.started:
+        write_replies(_with_end(session, answer).replies)
+    return fine
 
 
 # ---------------------------------------------------------------- runs
@@ -430,11 +408,9 @@ def stop(run: RunArgument = "last", as_json: JsonOption = False, home: HomeOptio
 @app.command()
 def resume(run: RunArgument = "last", as_json: JsonOption = False, home: HomeOption = None) -> None:
     """Go on with a run that was stopped, failed or was cut off."""
-    from assistant.jobs.worker import resume_run
-
     with opened(home) as session:
         row = session.find_run(run)
-        resume_run(session.home, session.store, row.run)
+        session.resume(row)
         status = _wait(session, row)
         _show(session, row, as_json)
         if status != "finished":

@@ -107,11 +107,10 @@ class Effects:
 
         wish = dict(arguments.get("wish") or {})
         train, test = self._file(arguments.get("file")), self._file(arguments.get("test_file"))
-        if train is None:
-            raise PlainError("file-gone", "There is no file to plan for.", fix="Add your file, and say it again.")
-        profile = Profile.model_validate(train.profile)
+        profile = Profile.model_validate(train.profile) if train is not None else None
         hardware = Hardware.model_validate(self._session.hardware())
-        guess = best_guess([TaskGuess.model_validate(one) for one in train.guesses], wish)
+        guesses = [TaskGuess.model_validate(one) for one in train.guesses] if train is not None else []
+        guess = best_guess(guesses, wish)
         test_rows = Profile.model_validate(test.profile).rows if test is not None else None
         details: dict[str, Any] = {
             "guess": guess, "test_rows": test_rows, "demo": self._session.limits.demo,
@@ -122,12 +121,13 @@ class Effects:
         if not offline and self._needs_hub(advice.plan) and not hub.reachable(self._home.hub_cache):
             offline = True
             advice = advise(profile, wish, hardware, offline=True, **details)
-        changes: dict[str, Any] = {"data.source": train.name, "data.name": train.name}
-        if test is not None:
-            changes |= {"data.test_source": test.name, "data.test_name": test.name}
+        changes: dict[str, Any] = {}
+        for card, path in ((train, ""), (test, "test_")):
+            if card is not None:
+                changes |= {f"data.{path}source": card.name, f"data.{path}name": card.name}
         plan = limited(advice.plan.changed(changes), self._session.limits)
-        figures = estimate(plan, profile, hardware).model_dump(mode="json")
-        return PlanPrepared(plan=plan, estimate=figures, advice=list(advice.advice))
+        figures = estimate(plan, profile, hardware, test_rows).model_dump(mode="json")
+        return PlanPrepared(plan=plan, estimate=figures, advice=list(advice.advice), problem=advice.problem)
 
     def _needs_hub(self, plan: Plan) -> bool:
         """Whether the plan names something that only the hub has; False in a dry run, which never asks it."""
@@ -203,7 +203,7 @@ class Effects:
     def resume_run(self, arguments: dict[str, Any]) -> RunChanged:
         """Put it back into the queue."""
         row = self._row(arguments)
-        worker.resume_run(self._home, self._session.store, row.run)
+        self._session.resume(row)
         self.started.append(row.run)
         return self._session.changed(row)
 
@@ -274,8 +274,11 @@ class Effects:
         card = self._file(arguments.get("file"))
         if card is None:
             raise PlainError("file-gone", "That file is not known here.", fix="Please add it again.")
-        columns = card.guesses[0].get("columns", {}) if card.guesses else {}
-        table, _sentence = fix(self._table(card), str(arguments.get("code")), columns)
+        plan = self._session.state(self._conversation).plan
+        guess = card.guesses[0] if card.guesses else {}
+        columns = (plan.data.columns if plan is not None else {}) or guess.get("columns", {})
+        separator = (plan.data.label_separator if plan is not None else None) or guess.get("label_separator")
+        table, _sentence = fix(self._table(card), str(arguments.get("code")), columns, label_separator=separator)
         upload, path = self._home.new_upload(Path(card.name).stem + ".jsonl")
         write_rows(table, path)
         return FileRead(file=file_card(self._home, upload, card.name, card.role))
@@ -397,7 +400,9 @@ def remove_run(session: Session, row: QueueRow) -> None:
         PlainError: it still works.
     """
     folder = session.home.run_dir(row.run)
-    if rundir.is_alive(folder) or row.status == "running":
+    worker.settle(session.home, session.store, row.run, patience=worker.LEAVING_SECONDS)
+    fresh = session.store.run(row.run)
+    if rundir.is_alive(folder) or (fresh is not None and fresh.status == "running"):
         raise PlainError(
             "run-active",
             f"Run {row.number} is still at work.",

@@ -46,7 +46,7 @@ from assistant.jobs.launchers import Machine
 from assistant.jobs.rundir import ENDED
 from assistant.jobs.store import QueueRow, Store
 from assistant.jobs.try_it import TryIt
-from assistant.jobs.worker import Worker
+from assistant.jobs.worker import LEAVING_SECONDS, Worker, resume_run, settle
 from recipes.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -79,25 +79,6 @@ OPEN = Limits()
 DEMO = Limits(
     demo=True, rows=2000, minutes=5, runs=3, waiting=10, upload_bytes=10 * 1024 * 1024, publish=False
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Example:
-    """A ready conversation on shipped data, from the request to the verdict."""
-
-    title: str
-    file: str
-    messages: tuple[str, ...]
-
-    @property
-    def path(self) -> Path:
-        """The shipped file."""
-        return Path(__file__).with_name("examples") / self.file
-
-
-EXAMPLES = {
-    "spam": Example("Tell spam from real e-mails", "spam.csv", ("Tell spam from real e-mails", "start")),
-}
 
 
 class StoredMessage(BaseModel):
@@ -298,8 +279,8 @@ class Session:
                 break
             if self.worker.take():
                 self.worker.tick()
-            elif self.status(row) in ("finished", "failed", "cancelled"):
-                self._settle(row)
+            else:
+                settle(self.home, self.store, run)
             if watch is not None:
                 watch(run)
             time.sleep(0.2)
@@ -307,6 +288,16 @@ class Session:
             watch(run)
         self._tell(run)
         return row.status if row is not None else "interrupted"
+
+    def resume(self, row: QueueRow) -> None:
+        """Put a run that ended early back into the queue; its end is told before, if it was not.
+
+        Raises:
+            PlainError: it is finished, or still works.
+        """
+        settle(self.home, self.store, row.run, patience=LEAVING_SECONDS)
+        self._tell(row.run)
+        resume_run(self.home, self.store, row.run)
 
     def read_file(self, upload: str, name: str, role: Literal["train", "test"] = "train") -> FileCard:
         """Read an upload into what the dialogue knows of it.
@@ -365,19 +356,11 @@ class Session:
 
     # ------------------------------------------------------------ telling of ends
 
-    def _settle(self, row: QueueRow) -> None:
-        """Note the end of a run that no worker saw (its server was gone), where its folder leaves no doubt."""
-        folder = self.home.run_dir(row.run)
-        status = rundir.status(folder)
-        if status in ("finished", "failed", "cancelled") and not rundir.is_alive(folder):
-            self.store.set_status(row.run, status, only_from=("running",))
-
     def _catch_up(self, conversation: str) -> None:
         """Tell of the ends that happened while nobody listened."""
         with self._catching_up:
             for row in self.store.untold(conversation):
-                if row.status == "running":
-                    self._settle(row)
+                settle(self.home, self.store, row.run)
                 self._tell(row.run)
 
     def _tell(self, run: str) -> None:

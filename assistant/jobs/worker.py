@@ -32,10 +32,12 @@ LOCK_SECONDS = 2.0
 #: A run that does not stop by itself is asked with SIGTERM, then ended, after so many seconds.
 TERM_SECONDS = 60.0
 KILL_SECONDS = 120.0
+#: Seconds that a process which has said its last word may take to leave.
+LEAVING_SECONDS = 10.0
 #: How Accelerate's launchers report that the system killed their child (they themselves exit with 1).
 _KILLED = re.compile(r"Signals\.SIGKILL|exitcode\s*:\s*-9|Signal 9 \(SIGKILL\)")
 #: Rows in memory at once when the plan leaves it open.
-_DEFAULT_MICRO_BATCH = 32
+_DEFAULT_MICRO_BATCH = 16
 
 
 class HomeLock:
@@ -178,6 +180,9 @@ class Worker:
     def tick(self) -> bool:
         """Look after the run that goes on; launch the next where none does. Returns whether anything is left to do."""
         running = self._store.runs(status="running")
+        for run in set(self._children) - {row.run for row in running}:
+            if self._children[run].poll() is not None:  # its end was noted elsewhere: free the process table's entry
+                del self._children[run]
         for row in running:
             self._look_after(row)
         if any(self._is_running(row.run) for row in running):
@@ -207,6 +212,9 @@ class Worker:
             log.exception("the run %s could not be launched", row.run)
             self._fail(row.run, "launch-failed", f"The run could not be started: {error}.", "", "Try it again.")
             return
+        former = self._children.pop(row.run, None)
+        if former is not None:
+            former.wait()  # it has ended, else this run would not be launched again
         self._children[row.run] = child
         card = ProcessCard(
             pid=child.pid,
@@ -308,12 +316,32 @@ class Worker:
 # ---------------------------------------------------------------- wishes, from any process
 
 
+def settle(home: Home, store: Store, run: str, patience: float = 0.0) -> None:
+    """Note the end of a run that no worker has noted yet, where its folder leaves no doubt.
+
+    Args:
+        patience: seconds to wait for a process that has said its last word and is only leaving.
+    """
+    row, run_dir, until = store.run(run), home.run_dir(run), time.monotonic() + patience
+    if row is None or row.status != "running":
+        return
+    status = rundir.status(run_dir)
+    while status in ("finished", "failed", "cancelled"):
+        if not rundir.is_alive(run_dir):
+            store.set_status(run, status, only_from=("running",))
+            return
+        if time.monotonic() >= until:
+            return
+        time.sleep(0.05)
+
+
 def stop_run(home: Home, store: Store, run: str) -> None:
     """Wish that a run stops: one that waits is taken from the queue, one that works keeps its best state.
 
     Raises:
         PlainError: it has ended already.
     """
+    settle(home, store, run)
     row, run_dir = store.run(run), home.run_dir(run)
     if row is None:
         raise PlainError("run-unknown", f"There is no run {run}.", fix="Ask for my runs.")
@@ -331,6 +359,7 @@ def resume_run(home: Home, store: Store, run: str) -> None:
     Raises:
         PlainError: it is finished, or still works.
     """
+    settle(home, store, run, patience=LEAVING_SECONDS)
     row, run_dir = store.run(run), home.run_dir(run)
     if row is None:
         raise PlainError("run-unknown", f"There is no run {run}.", fix="Ask for my runs.")

@@ -77,10 +77,10 @@ def test_a_run_killed_by_the_system_is_tried_once_with_half_the_micro_batch(
     events = read_events(home.run_dir(row.run) / "events.jsonl")[0]
     warning = next(event for event in events if event.kind == "warning")
     assert warning.code == "out-of-memory"
-    assert "16 rows" in warning.text
+    assert "8 rows" in warning.text
     card = rundir.read_process(home.run_dir(row.run))
     assert card is not None
-    assert (card.relaunches, card.micro_batch_size) == (1, 16)
+    assert (card.relaunches, card.micro_batch_size) == (1, 8)
 
 
 def test_a_run_killed_twice_fails(worker: Worker, home: Home, store: Store, add: Add) -> None:
