@@ -182,9 +182,9 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[Any], int]:
     for line in chunk[:end].splitlines():
         try:
             tree = json.loads(line)
-            if isinstance(tree, dict) and tree.get("kind") in _KINDS:
+            if isinstance(tree, dict) and str(tree.get("kind")) in _KINDS:
                 events.append(_ADAPTER.validate_python(tree))
-        except (ValueError, ValidationError):
+        except (ValueError, ValidationError, RecursionError):
             continue
     return events, offset + end
 

@@ -173,7 +173,7 @@ def matrix(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
         return _mixed_up(labels, confusion)
     head = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
     body = "".join(_matrix_row(index, labels, row) for index, row in enumerate(confusion))
-    corner = '<th class="fa-corner">really ↓ &nbsp; predicted →</th>'
+    corner = '<th class="fa-corner">really ↓ predicted →</th>'
     table = f'<table class="fa-matrix"><thead><tr>{corner}{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="fa-scroll">{table}</div>'
 

@@ -80,16 +80,16 @@ CARDS = f"""
 .fa-curves {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 18px 24px; }}
 .fa-curve {{ margin: 0; min-width: 0; }}
 .fa-curve figcaption {{ font-size: .82rem; font-weight: 600; color: var(--fa-ink-2); margin-bottom: 6px; }}
-.fa-plot {{ position: relative; }}
+.fa-plot {{ position: relative; padding-right: 48px; }}
 .fa-plot svg {{ display: block; width: 100%; height: 110px; overflow: visible; }}
-.fa-axis-high, .fa-axis-low {{ position: absolute; right: 0; font-size: .72rem; line-height: 1; padding: 2px 0 2px 5px;
-  color: var(--fa-ink-3); background: var(--fa-surface); font-variant-numeric: tabular-nums; }}
-.fa-axis-high {{ top: 3px; }} .fa-axis-low {{ bottom: 3px; }}
+.fa-axis-high, .fa-axis-low {{ position: absolute; right: 0; width: 42px; text-align: left; font-size: .72rem;
+  line-height: 1; color: var(--fa-ink-3); font-variant-numeric: tabular-nums; white-space: nowrap; }}
+.fa-axis-high {{ top: -3px; }} .fa-axis-low {{ bottom: -3px; }}
 .fa-grid {{ stroke: var(--fa-line); stroke-width: 1; vector-effect: non-scaling-stroke; }}
 .fa-line {{ fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; }}
 .fa-line-train {{ stroke: var(--fa-quiet-best); }}
 .fa-line-validation {{ stroke: var(--fa-accent); }}
-.fa-plot-foot {{ display: flex; flex-wrap: wrap; justify-content: space-between; gap: 2px 12px; margin-top: 5px;
+.fa-plot-foot {{ display: flex; flex-wrap: wrap; justify-content: space-between; gap: 2px 12px; margin: 5px 48px 0 0;
   font-size: .76rem; color: var(--fa-ink-3); font-variant-numeric: tabular-nums; }}
 .fa-key::before {{ content: ""; display: inline-block; width: 12px; height: 2px; margin: 0 5px 3px 0;
   background: var(--fa-quiet-best); }}
@@ -99,14 +99,15 @@ CARDS = f"""
 .fa-table, .fa-matrix {{ border-collapse: collapse; font-size: .87rem; line-height: 1.4;
   font-variant-numeric: tabular-nums; margin: 0; }}
 .fa-card table.fa-table, .fa-text table.fa-table {{ width: 100%; border: 0; }}
-.fa-card table.fa-matrix {{ border: 0; }}
+.fa-card table.fa-matrix, .fa-card table.fa-matrix tr {{ border: 0; }}
+.fa-card .fa-corner {{ white-space: nowrap; }}
 .fa-table th, .fa-matrix th {{ font-weight: 600; color: var(--fa-ink-3); font-size: .8rem; text-align: left; }}
 .fa-table th, .fa-table td {{ padding: 7px 14px 7px 0; border: 0; border-bottom: 1px solid var(--fa-line);
   vertical-align: top; overflow-wrap: break-word; }}
 .fa-table th:last-child, .fa-table td:last-child {{ padding-right: 0; }}
 .fa-table tr:last-child td {{ border-bottom: 0; }}
 .fa-number {{ white-space: nowrap; }}
-.fa-matrix th, .fa-matrix td {{ padding: 8px 12px; border: 0; text-align: center; max-width: 130px; }}
+.fa-card .fa-matrix th, .fa-matrix td {{ padding: 8px 12px; border: 0; text-align: center; max-width: 130px; }}
 .fa-matrix th[scope=row], .fa-matrix th.fa-corner {{ text-align: left; font-weight: 500; }}
 .fa-matrix td {{ min-width: 54px; border: 2px solid var(--fa-surface); border-radius: 6px; color: var(--fa-ink); }}
 .fa-hit {{ background: color-mix(in srgb, var(--fa-accent) calc(8% + var(--share) * 34%), var(--fa-surface)); }}

@@ -130,6 +130,16 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
+def rough(seconds: float | None) -> str:
+    """An expected time without a precision that it does not have: 20 s, 3 min, 1 h 10 min."""
+    if seconds is None or seconds != seconds or seconds < 0 or seconds > 10**8:
+        return "–"
+    if seconds < 60:
+        return f"{max(1, round(seconds / 5) * 5 if seconds > 7 else round(seconds))} s"
+    minutes = round(seconds / 60)
+    return duration(60 * (minutes if minutes < 60 else round(minutes / 10) * 10))
+
+
 def remaining(seconds: float | None) -> str:
     """A rough time to go, which does not pretend to know the second."""
     if seconds is None or seconds != seconds or seconds < 0 or seconds > 10**8:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -118,10 +119,11 @@ anything = st.dictionaries(fields, json_values, max_size=5).map(json.dumps) | st
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(events_like | anything, max_size=25))
-def test_any_lines_become_a_view(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "events.jsonl").write_bytes("\n".join([*lines, '{"torn']).encode("utf-8", "surrogatepass"))
-    view = run.load(folder)
+def test_any_lines_become_a_view(lines: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        text = "\n".join([*lines, '{"torn'])
+        (Path(folder) / "events.jsonl").write_bytes(text.encode("utf-8", "surrogatepass"))
+        view = run.load(Path(folder))
     assert run.RunView.model_validate_json(view.model_dump_json()).status == view.status
     assert view.fraction is None or 0 <= view.fraction <= 1
     assert view.seconds >= 0
@@ -129,17 +131,16 @@ def test_any_lines_become_a_view(tmp_path_factory: pytest.TempPathFactory, lines
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(events_like, max_size=15), st.integers(0, 15))
-def test_reading_in_portions_gives_the_same_view(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[str], cut: int
-) -> None:
-    whole, parts = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("parts")
-    text = "".join(line + "\n" for line in lines)
-    (whole / "events.jsonl").write_text(text)
-    (parts / "events.jsonl").write_text("".join(line + "\n" for line in lines[:cut]))
-    run.load(parts)
-    with (parts / "events.jsonl").open("a") as file:
-        file.write("".join(line + "\n" for line in lines[cut:]))
-    assert run.load(parts).model_dump_json() == run.load(whole).model_dump_json()
+def test_reading_in_portions_gives_the_same_view(lines: list[str], cut: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        whole, parts = Path(folder) / "whole", Path(folder) / "parts"
+        for path, some in ((whole, lines), (parts, lines[:cut])):
+            path.mkdir()
+            (path / "events.jsonl").write_text("".join(line + "\n" for line in some))
+        run.load(parts)
+        with (parts / "events.jsonl").open("a") as file:
+            file.write("".join(line + "\n" for line in lines[cut:]))
+        assert run.load(parts).model_dump_json() == run.load(whole).model_dump_json()
 
 
 def test_only_what_was_appended_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
