@@ -53,17 +53,28 @@ def main() -> None:
     try:
         app()
     except PlainError as error:
-        logging.getLogger("assistant").info("refused: %s", error.code, exc_info=True)
         complain(error)
         sys.exit(1)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
-        logging.getLogger("assistant").exception("the command failed")
+    except Exception as error:  # noqa: BLE001 - the last net: written down, and told in a sentence
         what = f"Something in the assistant itself went wrong ({type(error).__name__}: {str(error)[:200]})."
-        complain(PlainError("internal-error", what, "The details are in assistant.log in the home folder."))
+        complain(PlainError("internal-error", what, f"The details are in {_write_down()}."))
         sys.exit(1)
+
+
+def _write_down() -> Path:
+    """The traceback at hand goes to the home's log, never to the person's screen."""
+    from assistant.jobs.home import Home
+    from assistant.session import open_log
+
+    home = Home()
+    handler = open_log(home)
+    logging.getLogger("assistant").exception("the command failed")
+    logging.getLogger("assistant").removeHandler(handler)
+    handler.close()
+    return home.log
 
 
 @contextmanager
@@ -72,6 +83,7 @@ def opened(home: Path | None, *, demo: bool = False) -> Iterator[Session]:
     from assistant.session import Session
 
     session = Session(home, demo=demo)
+    os.environ[HOME_VARIABLE] = str(session.home.root)  # for what we start, and for `_write_down`
     try:
         yield session
     finally:
@@ -216,17 +228,16 @@ def example(name: Annotated[str, typer.Argument(metavar="NAME")] = "", home: Hom
     from assistant.data import examples
     from assistant.terminal import write
 
-    chosen = examples.find(name)
-    if chosen is None:
-        known = [f"finetune-assistant example {one.name}   {one.title}" for one in examples.all_examples()]
-        if not name:
-            write("Examples:\n  " + "\n  ".join(known))
-            return
-        names = ", ".join(one.name for one in examples.all_examples())
-        raise PlainError("example-unknown", f"There is no example {name!r}.", f"Known are: {names}.")
+    if not name:
+        known = [
+            f"finetune-assistant example {one}   {examples.example(one).title}" for one in examples.example_names()
+        ]
+        write("Examples:\n  " + "\n  ".join(known))
+        return
+    chosen = examples.example(name)
     with opened(home) as session:
-        write(f"> {chosen.say}   [{chosen.path.name}]\n")
-        answer = session.say(None, chosen.say, [chosen.path])
+        write(f"> {chosen.request}   [{chosen.path.name}]\n")
+        answer = session.say(None, chosen.request, [chosen.path])
         _write_and_see_through(session, answer)
         write("> start\n")
         fine = _write_and_see_through(session, session.say(answer.conversation, "start"))

@@ -127,7 +127,7 @@ class Session:
 
     def __init__(self, home: Path | None = None, *, demo: bool = False) -> None:
         self.home = Home(home)
-        self._log = _open_log(self.home)
+        self._log = open_log(self.home)
         self.limits = DEMO if demo else OPEN
         if demo:  # the owner's token is not for visitors
             for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN"):
@@ -512,7 +512,8 @@ def _stored(number: int, role: str, body: dict[str, Any], at: float) -> StoredMe
     return StoredMessage(id=number, role="assistant", at=at, reply=Reply.model_validate(body))
 
 
-def _open_log(home: Home) -> logging.Handler:
+def open_log(home: Home) -> logging.Handler:
+    """Tracebacks and notes go to the home's log file, and nowhere else."""
     handler = logging.handlers.RotatingFileHandler(
         home.log, maxBytes=1_000_000, backupCount=1, delay=True, encoding="utf-8"
     )
