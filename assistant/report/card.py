@@ -136,7 +136,7 @@ def settings(result: Result, plan: Plan | None) -> Table:
         training = plan.training
         known = [("Passes over the rows", training.epochs), ("Learning rate", training.learning_rate)]
         known += [("Batch size", training.batch_size), ("Tokens read of a text", training.max_length)]
-        rows += [[name, f"{value:g}"] for name, value in known if value is not None]
+        rows += [[name, words.plain(value)] for name, value in known if value is not None]
     device = result.environment.get("device")
     rows += [["Machine", str(device)]] if device else []
     rows += [["Seed", str(result.seed)], ["SHA-256 of the data", result.data_sha256 or "–"]]

@@ -98,6 +98,11 @@ def figure(value: float, metric: str = "") -> str:
     return (f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}").replace("-", "−")
 
 
+def plain(value: float) -> str:
+    """A setting as a person would type it: 0.00003, not 3e-05; 3, not 3.0."""
+    return f"{value:.10f}".rstrip("0").rstrip(".") if value == value else "–"
+
+
 def spread(interval: Interval, metric: str = "") -> str:
     """95.7–98.1 %, or nothing where no interval is known."""
     if interval.low is None or interval.high is None:

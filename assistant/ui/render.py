@@ -363,7 +363,7 @@ def _value(path: str, plan: Plan) -> str:
         return words.metric_name(value)
     if path == "evaluation.baselines":
         return ", ".join(words.baseline_name(name).lower() for name in value)
-    return f"{value:g}" if isinstance(value, float) else str(value).replace("hf_jobs", "Hugging Face Jobs")
+    return words.plain(value) if isinstance(value, float) else str(value).replace("hf_jobs", "Hugging Face Jobs")
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.report import words
 from recipes.plan import Plan
 
 #: (words on the form, value in the plan)
@@ -61,16 +62,14 @@ class Form:
     def sentence(self, plan: Plan, values: Sequence[Any]) -> str:
         """The changes as a sentence; "" when nothing differs from the plan."""
         parts = []
-        for (path, words), value in zip(SENTENCES.items(), values, strict=True):
+        for (path, template), value in zip(SENTENCES.items(), values, strict=True):
             if value is None or value == _read(plan, path):
                 continue
             spoken = METHOD_WORDS.get(value, "") if path == "method.name" else _number(value)
-            parts += [words.format(spoken)] if spoken else []
+            parts += [template.format(spoken)] if spoken else []
         return ", ".join(parts)
 
 
 def _number(value: Any) -> str:
-    """A number as a person types it: 0.00002, not 2e-05; "" for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    return f"{value:.10f}".rstrip("0").rstrip(".")
+    """A number as a person types it; "" for anything else."""
+    return words.plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""

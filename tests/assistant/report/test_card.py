@@ -97,7 +97,14 @@ def test_no_figure_comes_from_elsewhere() -> None:
                 collect(value)
             elif isinstance(value, int | float):
                 ways = [words.figure(value, "accuracy"), words.figure(value), words.duration(value), words.size(value)]
-                ways += [words.count(value), f"{value:,}", f"{100 * value:+.1f}", f"{value:.2g}", f"{100 * value:.0f}"]
+                ways += [
+                    words.count(value),
+                    f"{value:,}",
+                    f"{100 * value:+.1f}",
+                    words.plain(value),
+                    f"{value:.2g}",
+                    f"{100 * value:.0f}",
+                ]
                 known.update(number for way in ways for number in numbers(way))
             elif isinstance(value, str):
                 known.update(numbers(value))
