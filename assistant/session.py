@@ -46,7 +46,7 @@ from assistant.jobs.launchers import Machine
 from assistant.jobs.rundir import ENDED
 from assistant.jobs.store import QueueRow, Store
 from assistant.jobs.try_it import TryIt
-from assistant.jobs.worker import LEAVING_SECONDS, Worker, resume_run, settle
+from assistant.jobs.worker import LEAVING_SECONDS, Worker, resume_run, settle, was_launched
 from recipes.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -245,7 +245,10 @@ class Session:
 
     def status(self, row: QueueRow) -> rundir.Status:
         """How a run stands: the run directory knows, but for what only waits."""
-        return rundir.status(self.home.run_dir(row.run)) if row.status == "running" else row.status
+        if row.status != "running":
+            return row.status
+        folder = self.home.run_dir(row.run)
+        return rundir.status(folder) if was_launched(row, folder) else "queued"
 
     def run_view(self, run: str, conversation: str | None = None) -> dict[str, Any]:
         """The fold of a run's events (`report.run.RunView`) with "id", "number" and "title".
@@ -441,7 +444,9 @@ class _Talk:
                 return first
             first = first or turn
             for effect in turn.effects:
-                if not (self._dry_run and effect.kind in _ACTS):
+                if self._dry_run and effect.kind in _ACTS:
+                    self._say_dry(effect)
+                else:
                     events.append(self._perform(effect))
         log.error("a message set off more than %s effects", MAX_EFFECTS)
         return first
@@ -468,6 +473,11 @@ class _Talk:
             log.exception("the effect %s failed", effect.kind)
             problem = _bug(self._session.home, error)
         return Answered(effect=effect.kind, data=effect.arguments, problem=parts(problem))
+
+    def _say_dry(self, effect: Effect) -> None:
+        if not self._replies:
+            deed = effect.kind.replace("_", " ")
+            self._replies.append(Reply(text=f"This is a dry run: now I would {deed}, but nothing is done."))
 
     def _complain(self, error: PlainError) -> None:
         reply = Reply(text=error.text(), card="error", data=parts(error))

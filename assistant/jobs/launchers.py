@@ -67,7 +67,7 @@ def environment(run_dir: Path | None = None) -> dict[str, str]:
     child["PYTHONUTF8"] = "1"
     child["HF_HUB_DISABLE_TELEMETRY"] = "1"
     if run_dir is not None:
-        child[rundir.RUN_VARIABLE] = str(run_dir)
+        child[rundir.RUN_VARIABLE] = run_dir.name
     return child
 
 

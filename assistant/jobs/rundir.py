@@ -149,7 +149,7 @@ def start_time(pid: int) -> str | None:
 
 def processes_of(run_dir: Path) -> Iterator[psutil.Process]:
     """Every living process that was started for this run, found by its environment."""
-    mark = str(run_dir)
+    mark = run_dir.name
     for process in psutil.process_iter():
         try:
             if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(RUN_VARIABLE) == mark:

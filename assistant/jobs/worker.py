@@ -199,8 +199,8 @@ class Worker:
     def _launch(self, row: QueueRow, relaunches: int = 0, micro_batch_size: int | None = None) -> None:
         run_dir = self._home.run_dir(row.run)
         try:
-            if relaunches == 0 and rundir.is_alive(run_dir):
-                return  # a worker died between the launch and its note of it: attach
+            if relaunches == 0 and self._attach(row, run_dir):
+                return
             plan = Plan.load(run_dir / "plan.json")
             before = time.time()
             offset = (run_dir / "log.txt").stat().st_size if (run_dir / "log.txt").exists() else 0
@@ -226,12 +226,24 @@ class Worker:
         )
         rundir.write_json(run_dir / "process.json", card)
 
+    def _attach(self, row: QueueRow, run_dir: Path) -> bool:
+        """Note the process of a run whose worker died between the launch and the note; whether there is one."""
+        found = min(rundir.processes_of(run_dir), key=lambda process: process.create_time(), default=None)
+        if found is None:
+            return False
+        begun = rundir.start_time(found.pid) or "gone"
+        card = ProcessCard(pid=found.pid, start_time=begun, launched_at=row.queued)
+        rundir.write_json(run_dir / "process.json", card)
+        return True
+
     def _look_after(self, row: QueueRow) -> None:
         run_dir = self._home.run_dir(row.run)
         child = self._children.get(row.run)
         code = child.poll() if child is not None else None  # also frees the process table's entry
         if not run_dir.is_dir():
             self._store.remove_run(row.run)
+        elif not was_launched(row, run_dir):
+            self._launch(row)  # its worker died after the claim
         elif rundir.is_alive(run_dir):
             self._press_stop(row.run, run_dir)
         else:
@@ -314,6 +326,12 @@ class Worker:
 
 
 # ---------------------------------------------------------------- wishes, from any process
+
+
+def was_launched(row: QueueRow, run_dir: Path) -> bool:
+    """Whether a process has been started since the run was last queued."""
+    card = rundir.read_process(run_dir)
+    return card is not None and card.launched_at >= row.queued
 
 
 def settle(home: Home, store: Store, run: str, patience: float = 0.0) -> None:

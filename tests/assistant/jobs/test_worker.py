@@ -217,7 +217,7 @@ def test_a_reused_process_number_is_not_taken_for_the_run(
 ) -> None:
     row = add("finish")
     store.claim()
-    card = rundir.ProcessCard(pid=os.getpid(), start_time="another boot:1", launched_at=1.0)
+    card = rundir.ProcessCard(pid=os.getpid(), start_time="another boot:1", launched_at=time.time())
     rundir.write_json(home.run_dir(row.run) / "process.json", card)
     assert rundir.status(home.run_dir(row.run)) == "interrupted"
     worker.tick()
@@ -225,6 +225,27 @@ def test_a_reused_process_number_is_not_taken_for_the_run(
     assert rundir.last_word(home.run_dir(row.run)).code == "process-died"
     resume_run(home, store, row.run)
     assert run_to_end(worker, store, row) == "finished"
+
+
+def test_a_claimed_run_whose_worker_died_before_the_launch_is_launched(
+    worker: Worker, home: Home, store: Store, add: Add
+) -> None:
+    row = add("finish")
+    store.claim()
+    assert run_to_end(worker, store, row) == "finished"
+
+
+def test_a_launched_run_whose_worker_died_before_its_note_is_not_launched_twice(
+    worker: Worker, home: Home, store: Store, add: Add
+) -> None:
+    row = add("steps")
+    work_until(worker, lambda: len(steps(home, row)) > 2)
+    (home.run_dir(row.run) / "process.json").unlink()
+    work_until(worker, lambda: len(steps(home, row)) > 8)
+    assert words(home, row).count("started") == 1
+    assert steps(home, row) == sorted(set(steps(home, row))), "two processes would write each step twice"
+    stop_run(home, store, row.run)
+    assert run_to_end(worker, store, row) == "cancelled"
 
 
 def test_a_run_outlives_its_killed_launcher(
