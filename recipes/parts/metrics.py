@@ -104,36 +104,51 @@ def compute(
         Name -> figure. With two classes `precision` and `recall` are those of the rarer class.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
-    numbers = group_numbers(groups, len(truth))
-    classes = class_count(problem, truth, prediction, labels)
+    classes = class_count(problem, labels, truth, prediction)
     figures: dict[str, Interval] = {}
     for name in DECIDING[problem]:
         if name in ("precision", "recall") and classes != 2:
             continue
-        columns = columns_of(problem, name, truth, prediction, classes)
-        exact = _exact(name, truth, prediction, numbers)
-        interval = exact or bootstrap(by_group(columns, numbers), FIGURES[name], bounded=name in SHARES)
-        if np.isfinite(interval.value):  # R² of a constant truth is not defined
-            figures[name] = interval
+        found = with_interval(problem, name, truth, prediction, labels, groups)
+        if np.isfinite(found.value):  # R² of a constant truth is not defined
+            figures[name] = found
     if problem == SINGLE and classes == 2 and scores is not None and len(np.unique(truth)) == 2:
-        figures["roc_auc"] = _roc_auc(truth, np.asarray(scores)[:, 1], numbers)
+        figures["roc_auc"] = _roc_auc(truth, np.asarray(scores)[:, 1], group_numbers(groups, len(truth)))
     return figures
+
+
+def with_interval(
+    problem: str,
+    metric: str,
+    truth: Any,
+    prediction: Any,
+    labels: Sequence[str] | None = None,
+    groups: Sequence[Any] | None = None,
+) -> Interval:
+    """One figure with its interval; arguments as in `compute`."""
+    truth, prediction = np.asarray(truth), np.asarray(prediction)
+    numbers = group_numbers(groups, len(truth))
+    exact = _exact(metric, truth, prediction, numbers)
+    if exact is not None:
+        return exact
+    columns = columns_of(problem, metric, truth, prediction, class_count(problem, labels, truth, prediction))
+    return bootstrap(by_group(columns, numbers), FIGURES[metric], bounded=metric in SHARES)
 
 
 def score(problem: str, metric: str, truth: Any, prediction: Any, classes: int | None = None) -> float:
     """One figure without its interval, as for choosing on validation rows."""
     truth, prediction = np.asarray(truth), np.asarray(prediction)
-    count = classes or class_count(problem, truth, prediction, None)
+    count = max(classes or 0, class_count(problem, None, truth, prediction))
     return float(FIGURES[metric](totals(columns_of(problem, metric, truth, prediction, count)))[0])
 
 
-def class_count(problem: str, truth: Any, prediction: Any, labels: Sequence[str] | None) -> int:
-    """The number of classes; 0 for regression."""
+def class_count(problem: str, labels: Sequence[str] | None, *answers: NDArray[Any]) -> int:
+    """The number of classes: of the names, else what the answers hold; 0 for regression."""
     if problem == REGRESSION:
         return 0
     if labels is not None:
         return len(labels)
-    return int(truth.shape[1]) if problem == MULTI else int(max(truth.max(initial=0), prediction.max(initial=0))) + 1
+    return int(answers[0].shape[1]) if problem == MULTI else max(int(each.max(initial=0)) for each in answers) + 1
 
 
 def rarer_class(truth: Any) -> int:

@@ -1,0 +1,102 @@
+"""Figures in words: what the verdict's sentences are made of. Pure text, no statistics."""
+
+from __future__ import annotations
+
+import math
+
+from recipes.events import Interval
+
+#: metric -> (before the number, after it) for the model; shares are shown in percent.
+_MEASURED = {
+    "accuracy": ("", " are right"),
+    "f1": ("the mean F1 score of the classes is ", ""),
+    "balanced_accuracy": ("the mean share of each class that is found is ", ""),
+    "precision": ("of what it puts into the rarer class, ", " belongs there"),
+    "recall": ("of the rarer class, ", " is found"),
+    "f1_micro": ("the F1 score over all labels is ", ""),
+    "f1_macro": ("the mean F1 score of the labels is ", ""),
+    "precision_micro": ("of the labels it gives, ", " are right"),
+    "recall_micro": ("of the true labels, ", " are found"),
+    "subset_accuracy": ("", " have exactly the right labels"),
+    "mae": ("its answers are off by ", " on average"),
+    "rmse": ("its root mean square error is ", ""),
+    "r2": ("it explains a share of the differences (R²) of ", ""),
+    "spearman": ("its answers rank the texts with a correlation of ", ""),
+}
+_PERCENT = frozenset(_MEASURED) - {"mae", "rmse", "r2", "spearman"}
+_VERB = {"mae": "is off by", "rmse": "has an error of"}
+
+
+def figure(metric: str, value: float) -> str:
+    """A figure as people write it: "97.1 %", "0.52"."""
+    return f"{_digits(metric, value)} %" if metric in _PERCENT else _digits(metric, value)
+
+
+def interval_text(metric: str, found: Interval) -> str:
+    """ "95 % interval 95.7–98.1", or nothing where there is none."""
+    if found.low is None or found.high is None:
+        return ""
+    low, high = _digits(metric, found.low), _digits(metric, found.high)
+    return f"95 % interval {low} to {high}" if found.low < 0 else f"95 % interval {low}–{high}"
+
+
+def measured(metric: str, found: Interval, rows: int, noun: str, cross_validated: bool) -> str:
+    """How good the model is: "On 800 e-mails it never saw, 97.1 % are right (95 % interval 95.7–98.1)." """
+    before, after = _MEASURED[metric]
+    bounds = interval_text(metric, found)
+    said = f"{before}{figure(metric, found.value)}{after}{f' ({bounds})' if bounds else ''}."
+    if cross_validated:
+        return f"Over {count(rows, noun)}, each answered by models that never saw it, {said}"
+    return f"On {count(rows, noun)} it never saw, {said}"
+
+
+def reached(metric: str, name: str, value: float) -> str:
+    """What the baseline reaches: "Counting words reaches 96.2 %"."""
+    return f"{name[0].upper()}{name[1:]} {_VERB.get(metric, 'reaches')} {figure(metric, value)}"
+
+
+def p_value(p: float) -> str:
+    """ "p = 0.0004"; very small ones as a bound."""
+    if p < 0.0001:
+        return "p < 0.0001"
+    return f"p = {p:.1g}" if p < 0.001 else f"p = {p:.2g}"
+
+
+def more_rows(missing: int, test_fraction: float | None, noun: str, difference: float | None) -> str:
+    """How many more rows would show a difference, in round numbers.
+
+    Args:
+        missing: test rows wanted beyond those at hand.
+        test_fraction: share of all rows that is held out: the labelled rows to collect are as many times more.
+        noun: what the rows are, in the plural.
+        difference: between two shares, as 0.05; None: no size is named.
+    """
+    missing = max(missing, 10)
+    size = f"a difference of {100 * difference:.0f} points" if difference else "a difference of this size"
+    if not test_fraction:
+        return f"About {_round_up(missing):,} more labelled {noun} would show {size}."
+    labelled = _round_up(math.ceil(missing / test_fraction))
+    return (
+        f"About {_round_up(missing):,} more in the test would show {size}: with {100 * test_fraction:.0f} % held out, "
+        f"label some {labelled:,} more {noun}."
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """ "1,200 texts", "1 text"."""
+    return f"{number:,} {noun[:-1] if number == 1 and noun.endswith('s') else noun}"
+
+
+def _digits(metric: str, value: float) -> str:
+    if metric in _PERCENT:
+        shown = f"{100 * value:.1f}"
+        return shown if shown != "100.0" or value == 1 else "99.9"  # never round up to perfect
+    if metric in ("r2", "spearman"):
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _round_up(number: int) -> int:
+    """To two leading digits: 437 -> 440, 12,345 -> 13,000."""
+    step = int(10 ** max(len(str(number)) - 2, 0))
+    return math.ceil(number / step) * step
