@@ -318,12 +318,12 @@ def _nearest(
         reason = f"You asked for {plan.training.max_minutes:g} minutes; the quickest way needs about {minutes:.0f}."
         reasons = {**plan.reasons, "training.max_minutes": reason}
         return plan.changed({"training.max_minutes": minutes, "reasons": reasons})
-    if fault.code == "needs-gpu":
+    if fault.code == "qlora-needs-gpu":
         changed = plan.changed({"method.name": "lora"})
         model = catalog.lookup(plan.base_model, plan.task)
         if not remarks.problem(changed, model, need.data, hardware, estimate.of(changed, model, need.data, hardware)):
             return changed
-    if fault.code in ("not-enough-memory", "not-enough-disk", "needs-gpu"):
+    if fault.code in ("not-enough-memory", "not-enough-disk", "qlora-needs-gpu"):
         return _that_fits(plan, need, hardware)
     return None
 

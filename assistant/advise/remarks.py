@@ -139,12 +139,13 @@ def problem(plan: Plan, model: Model, data: DataFacts, hardware: Hardware, expec
             "A classifier needs at least two kinds of rows.",
             "Add rows of another class, or name another label column.",
         )
-    if plan.method.name == "qlora" and machine.gpu is None:
+    if plan.method.name == "qlora" and (machine.gpu is None or plan.task == "text-classification"):
+        why = "this machine has none" if machine.gpu is None else "and is not built in for text classification"
         return PlainError(
-            "needs-gpu",
-            "QLoRA keeps the model in 4 bits, which needs an NVIDIA graphics card; this machine has none.",
+            "qlora-needs-gpu",
+            f"QLoRA keeps the model in 4 bits, which needs an NVIDIA graphics card; {why}.",
             "LoRA does the same with the model as it is.",
-            "Say “use lora”, or rent a machine with a card.",
+            "Say “use lora” instead.",
         )
     return _too_large(machine, model, expected)
 

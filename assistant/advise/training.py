@@ -26,6 +26,7 @@ MANY_PER_CLASS = 200  # from here on there is enough to move every layer
 CPU_MINUTES = 15.0
 GPU_MINUTES = 60.0
 DEMO_MINUTES = 10.0
+SMALL_ROWS, SMALL_SECONDS = 1000, 70.0  # below so many rows a first result should be there in about a minute
 PATIENT = 3.0  # "more accurate" may take so many times as long
 USABLE = 0.75  # share of the time limit that the middle estimate may fill: estimates err
 LORA_FROM = 300e6  # parameters from which adapters replace full fine-tuning [facts, section 2]
@@ -110,16 +111,13 @@ def ladder(best: Way, model: Model) -> Iterator[Way]:
     """The best way, then cheaper ones: fewer epochs, fewer layers, shorter texts; last the head alone."""
     lengths = [best.length, *(step for step in reversed(LENGTHS) if step < best.length)]
     if best.method != "head":
-        fewer = max(2.0, math.ceil(best.epochs / 2)) if best.epochs > 2 else best.epochs
+        fewer = (best.epochs, max(2.0, math.ceil(best.epochs / 2)), 2.0)
+        epochs = list(dict.fromkeys(min(best.epochs, each) for each in fewer))
         for length in [step for step in lengths if step >= min(best.length, max(128, best.length // 4))]:
             if best.method != "last_layers":
-                yield Way(best.method, best.layers, best.epochs, length)
-                yield Way(best.method, best.layers, fewer, length)
-            for layers in dict.fromkeys((best.layers or half(model), half(model))):
-                yield Way("last_layers", layers, best.epochs, length)
-                yield Way("last_layers", layers, fewer, length)
-    for length in lengths:
-        yield Way("head", None, 1, length)
+                yield from (Way(best.method, None, each, length) for each in epochs)
+            yield from (Way("last_layers", best.layers or half(model), each, length) for each in epochs)
+    yield from (Way("head", None, 1, length) for length in lengths)
 
 
 def allowed(way: Way, draft: Draft) -> bool:
@@ -148,13 +146,22 @@ def asked_ways(best: Way, model: Model, draft: Draft) -> list[Way]:
     return [way for way in ways if allowed(way, draft)] or ways
 
 
+def in_a_minute(situation: Situation, draft: Draft) -> float:
+    """Seconds for a small data set on a processor, where the person said nothing about time or quality."""
+    quick = situation.data.rows < SMALL_ROWS and situation.machine.gpu is None
+    if not quick or draft.preference == "more accurate" or draft.wished("training.max_minutes"):
+        return math.inf
+    whole = length_for(situation.data.p99_tokens, min(situation.model.context, 512))
+    return max(SMALL_SECONDS, 1.2 * situation.seconds(Way("head", None, 1, whole)))
+
+
 def pick(situation: Situation, draft: Draft) -> tuple[Way, Way, float]:
     """The first rung that the time allows (else the cheapest), the top rung, and the top rung's seconds."""
     best = best_way(situation, draft)
     ways = asked_ways(best, situation.model, draft)
     top = ways[0]
     top_seconds = situation.seconds(top)
-    limit = situation.limit
+    limit = min(situation.limit, in_a_minute(situation, draft))
     if draft.preference == "faster":
         usual = next((way for way in ways if situation.seconds(way) <= limit), ways[-1])
         limit = 0.5 * situation.seconds(usual)
@@ -170,7 +177,7 @@ def settle(situation: Situation, draft: Draft) -> None:
     way, top, top_seconds = pick(situation, draft)
     _method(situation, draft, way, top, top_seconds)
     _length(situation, draft, way, top)
-    _steps(situation, draft, way)
+    _steps(situation, draft, way, top)
     _guards(situation, draft, way)
 
 
@@ -178,14 +185,10 @@ def _method(situation: Situation, draft: Draft, way: Way, top: Way, top_seconds:
     data, model = situation.data, situation.model
     per_class = f"{data.per_class:,.0f} rows a class" if data.classes else f"{data.rows:,} rows"
     slower = way.method != top.method or way.layers != top.layers
-    why_not = (
-        f" {NAMES[top.method]} would take about {readable_seconds(top_seconds)} here: too long for "
-        f"{situation.minutes:.0f} minutes."
-        if slower and draft.preference != "faster"
-        else ""
-    )
-    if slower and draft.preference == "faster":
-        why_not = f" {NAMES[top.method]} is the next step up, in about {readable_seconds(top_seconds)}."
+    why_not = ""
+    if slower:
+        step = f" {NAMES[top.method]} is the runner-up: about {readable_seconds(top_seconds)} here"
+        why_not = f"{step}, so say “more accurate” if you can wait." if top_seconds < 5400 else f"{step}."
     if way.method == "head":
         reason = (
             f"The pretrained body stays frozen and only a new last layer learns: with {per_class} this is quick and "
@@ -270,7 +273,7 @@ def learning_rate_for(method: str, model: Model, rows: int) -> float:
     return 1e-5 if large else 2e-5 if rows < 1000 else 3e-5
 
 
-def _steps(situation: Situation, draft: Draft, way: Way) -> None:
+def _steps(situation: Situation, draft: Draft, way: Way, top: Way) -> None:
     data, model = situation.data, situation.model
     if way.method == "head":
         draft.choose("training.epochs", way.epochs, "The body is read once; the last layer is then fitted exactly.")
@@ -281,8 +284,7 @@ def _steps(situation: Situation, draft: Draft, way: Way) -> None:
     else:
         draft.choose(
             "training.epochs", way.epochs,
-            f"{data.rows:,} rows: small data need more passes, large data fewer (Mosbach 2021). It stops earlier when "
-            f"the validation rows say so. Runner-up: {way.epochs + 2:g}, a little more accurate at best.",
+            _epochs_reason(data, way, top),
         )  # fmt: skip
         rate = learning_rate_for(way.method, model, data.rows)
         draft.choose(
@@ -298,6 +300,16 @@ def _steps(situation: Situation, draft: Draft, way: Way) -> None:
         "pass. "
         f"Runner-up: {size * 2}, steadier with fewer steps.",
     )  # fmt: skip
+
+
+def _epochs_reason(data: DataFacts, way: Way, top: Way) -> str:
+    rule = f"{data.rows:,} rows: small data need more passes, large data fewer (Mosbach 2021)."
+    if way.epochs < top.epochs and data.rows < SMALL_ROWS:
+        return f"{rule} Two or three give a first result in about a minute. Runner-up: {top.epochs:g}, with more time."
+    if way.epochs < top.epochs:
+        return f"{rule} The time allows {way.epochs:g}. Runner-up: {top.epochs:g}, with more time."
+    more = way.epochs + 2
+    return f"{rule} It stops earlier when the validation rows say so. Runner-up: {more:g}, a little better at best."
 
 
 def batch_size_for(situation: Situation) -> int:

@@ -130,7 +130,8 @@ def test_people_are_understood(spoken: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "spoken",
     ["", "   ", "cat", "model", "a small model", "large", "google", "meta", "12", "resnet 101", "qwen3 14b",
-     "llama 70b", "whisper huge", "../../etc/passwd", "etc/passwd", "./bert", "data/train.csv", "org/../name", "a" * 5000, "🙂",
+     "llama 70b", "whisper huge", "../../etc/passwd", "etc/passwd", "./bert", "data/train.csv",
+     "org/../name", "a" * 5000, "🙂",
      "<script>alert(1)</script>"],
 )  # fmt: skip
 def test_what_names_no_model_finds_none(spoken: str) -> None:

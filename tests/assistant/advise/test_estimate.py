@@ -91,10 +91,24 @@ def test_ranges_hold_their_middle_and_the_terms_add_up() -> None:
     assert Estimate.model_validate_json(result.model_dump_json()) == result
 
 
-def test_full_training_in_float32_holds_16_bytes_a_parameter() -> None:
+def test_full_training_in_float32_holds_24_bytes_a_parameter() -> None:
+    """4 weights, 4 gradients, 8 optimiser, 8 for the best and the first state."""
     terms = of().terms
     parameters = catalog.lookup(None).parameters
-    assert terms["bytes/weights"] + terms["bytes/gradients and optimiser"] == pytest.approx(16 * parameters, rel=0.01)
+    assert terms["bytes/weights"] + terms["bytes/gradients and optimiser"] == pytest.approx(24 * parameters, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("method", "tokens", "measured"),  # MiniLM, 16 rows at once: bytes above Python and torch, without the kept copies
+    [("full", 256, 1091e6), ("full", 512, 1806e6), ("last_layers", 128, 397e6), ("lora", 256, 1583e6)],
+)
+def test_memory_is_the_measured_one(method: str, tokens: int, measured: float) -> None:
+    result = of(
+        200, characters=40_000, method__name=method, method__layers=3, method__rank=16, training__max_length=tokens
+    )
+    trained = result.terms["bytes/gradients and optimiser"] * 8 / 20
+    own = sum(result.terms[f"bytes/{name}"] for name in ("weights", "gradients and optimiser", "activations")) - trained
+    assert own == pytest.approx(measured, rel=0.15)
 
 
 def test_adapters_of_an_8_billion_model_match_the_measured_memory() -> None:
