@@ -26,6 +26,7 @@ import gradio as gr  # noqa: E402 - after the hook that shortens its import
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
+from assistant.data import examples  # noqa: E402
 from assistant.errors import PlainError  # noqa: E402
 from assistant.report.run import RunView  # noqa: E402
 from assistant.session import Session, StoredMessage  # noqa: E402
@@ -85,7 +86,10 @@ class Pages:
             return known[1]
         messages = self.session.messages(conversation, limit=WINDOW) if conversation else []
         runs = self._runs(conversation, messages)
-        blocks = render.view(messages, runs, self.examples, demo=self.session.limits.demo)
+        if messages:
+            blocks = render.view(messages, runs, chat=conversation)
+        else:
+            blocks = [render.Block("assistant", render.welcome(self.examples, demo=self.session.limits.demo))]
         drawn = [_message(block) for block in blocks]
         with self._lock:
             self._live[conversation] = [run.id for run in runs.values() if run.view.live]
@@ -138,9 +142,8 @@ def _message(block: render.Block) -> dict[str, Any]:
 
 def _examples() -> list[render.Example]:
     """The shipped examples as cards of the welcome."""
-    from assistant.data import examples  # noqa: PLC0415 - pandas comes with it
-
-    return [render.Example(example.name, example.title, example.say) for example in examples.all_examples()]
+    shipped = {name: examples.example(name) for name in examples.example_names()}
+    return [render.Example(name, one.title, one.description) for name, one in shipped.items()]
 
 
 # ---------------------------------------------------------------- the page
@@ -300,10 +303,11 @@ def _pressed(said: str) -> tuple[str, list[Path]]:
     if not isinstance(wish, dict):
         return "", []
     if "example" in wish:
-        from assistant.data import examples  # noqa: PLC0415 - pandas comes with it
-
-        example = examples.find(str(wish["example"]))
-        return (example.say, [example.path]) if example is not None else ("", [])
+        name = str(wish["example"])
+        if name not in examples.example_names():
+            return "", []
+        chosen = examples.example(name)
+        return chosen.request, [chosen.path]
     return str(wish.get("say") or "")[:2000], []
 
 

@@ -1,6 +1,7 @@
 """What a page may download of a run: its report, and its model as a zip that is made while it is sent.
 
-    GET /download/<run>/model.zip?chat=<conversation>      report.html, report-with-mistakes.html, report.md likewise
+    GET /download/<run>/model.zip?chat=<conversation>
+        likewise export-<format>.zip, report.html, report-with-mistakes.html, report.md
 
 Nothing is copied into a public folder: each request asks the session whether this conversation may see the run.
 """
@@ -8,6 +9,7 @@ Nothing is copied into a public folder: each request asks the session whether th
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 MAX_ZIP_BYTES = 8_000_000_000
 MAX_ZIP_FILES = 500
 CHUNK_BYTES = 1 << 20
+_EXPORT = re.compile(r"export-([a-z0-9_]{1,20})\.zip")
 
 
 def routes(session: Session) -> list[Route]:
@@ -52,23 +55,27 @@ def links(run: str, conversation: str) -> dict[str, str]:
 
 def _answer(session: Session, run: str, name: str, conversation: str | None) -> Response:
     shown = session.show(run, conversation)
-    if shown["result"] is None:
-        raise PlainError("run-not-finished", f"Run {run[:40]} has no result to download.", "It must be finished.")
     folder = session.home.run_dir(shown["id"])
+    if name == "model.zip":
+        return _zip(folder / "model", f"{shown['id']}-model.zip")
+    if exported := _EXPORT.fullmatch(name):
+        return _zip(folder / "exports" / exported[1], f"{shown['id']}-{exported[1]}.zip")
+    if shown["result"] is None:
+        raise PlainError("run-not-finished", "This run has no report to download.", "It must be finished.")
     result, plan = Result.model_validate(shown["result"]), Plan.model_validate(shown["plan"])
-    with_rows = name == "report-with-mistakes.html"
     if name in ("report.html", "report-with-mistakes.html"):
+        with_rows = name == "report-with-mistakes.html"
         page = card.report_page(result, plan, title=f"Report of run {shown['id']}", with_rows=with_rows)
         return HTMLResponse(page, headers=_attached(f"{shown['id']}-{name}"))
     if name == "report.md":
         text = card.report_markdown(result, plan)
         return PlainTextResponse(text, media_type="text/markdown", headers=_attached(f"{shown['id']}-report.md"))
-    if name == "model.zip":
-        files = model_files(folder / "model")
-        return StreamingResponse(
-            stream_zip(files), media_type="application/zip", headers=_attached(f"{shown['id']}-model.zip")
-        )
-    raise PlainError("download-unknown", "There is nothing of that name to download.")
+    return PlainTextResponse("There is nothing of that name to download.", status_code=404)
+
+
+def _zip(folder: Path, name: str) -> Response:
+    files = model_files(folder)
+    return StreamingResponse(stream_zip(files), media_type="application/zip", headers=_attached(name))
 
 
 def _attached(name: str) -> dict[str, str]:
@@ -86,7 +93,7 @@ def model_files(folder: Path) -> list[tuple[str, Path]]:
     files = [(path.relative_to(folder).as_posix(), path) for path in found if path.resolve().is_relative_to(real)]
     total = sum(path.stat().st_size for _, path in files)
     if not files:
-        raise PlainError("model-missing", "The model's files are gone.", "They lay in the run's folder.")
+        raise PlainError("model-missing", "There are no model files of this run.", "They lie in the run's folder.")
     if total > MAX_ZIP_BYTES or len(files) > MAX_ZIP_FILES:
         raise PlainError(
             "model-too-large",

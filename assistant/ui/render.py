@@ -7,6 +7,7 @@ Buttons are plain `<button data-say="…">`: a click says that sentence, so that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -24,6 +25,8 @@ from recipes.plan import Plan
 #: Raw HTML stays text, pictures are never fetched, `javascript:` links are refused by the parser.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 MAX_TEXT = 20_000
+#: Where an export lies: .../runs/<run>/exports/<format>/...
+_EXPORTED = re.compile(r"/([0-9]{8}-[0-9]{6}-[0-9a-f]{6})/exports/([a-z0-9_]{1,20})/")
 MAX_FINDINGS = 8
 MAX_LABELS = 12
 MAX_COLUMNS = 16
@@ -78,21 +81,21 @@ class Example:
 # ---------------------------------------------------------------- the conversation
 
 
-def view(
-    messages: Sequence[Message], runs: Mapping[str, RunShown], examples: Sequence[Example] = (), *, demo: bool = False
-) -> list[Block]:
-    """The conversation as blocks; the welcome when nothing was said yet. Only the newest message has its buttons."""
-    if not messages:
-        return [Block("assistant", welcome(examples, demo=demo))]
-    last = messages[-1].id
-    return [block(message, runs, newest=message.id == last) for message in messages]
+def view(messages: Sequence[Message], runs: Mapping[str, RunShown], *, chat: str = "") -> list[Block]:
+    """The conversation as blocks. Only the newest message has its buttons.
+
+    Args:
+        chat: the conversation's id, for the addresses of downloads.
+    """
+    last = messages[-1].id if messages else None
+    return [block(message, runs, newest=message.id == last, chat=chat) for message in messages]
 
 
-def block(message: Message, runs: Mapping[str, RunShown], *, newest: bool = False) -> Block:
+def block(message: Message, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "") -> Block:
     """One message."""
     if message.reply is None:
         return Block("user" if message.role == "user" else "assistant", said(message.text, message.files))
-    return Block("assistant", replied(message.reply, runs, newest=newest))
+    return Block("assistant", replied(message.reply, runs, newest=newest, chat=chat))
 
 
 def said(text: str, files: Sequence[str] = ()) -> str:
@@ -102,10 +105,12 @@ def said(text: str, files: Sequence[str] = ()) -> str:
     return f'{words_typed}<div class="fa-files">{chips}</div>' if chips else words_typed
 
 
-def replied(reply: Reply, runs: Mapping[str, RunShown], *, newest: bool = False) -> str:
+def replied(reply: Reply, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "") -> str:
     """A reply: its card where it can be drawn, else its text; then its buttons while it is the newest."""
-    drawn = _card(reply, runs)
-    body = drawn if drawn else f'<div class="fa-text">{markdown(reply.text)}</div>'
+    drawn = _card(reply, runs, chat)
+    body = drawn or f'<div class="fa-text">{markdown(reply.text)}</div>'
+    if drawn and reply.data.get("note"):
+        body = f'<div class="fa-text fa-before">{markdown(str(reply.data["note"]))}</div>{body}'
     shown = reply.options if newest else []
     if reply.card == "run":
         shown = []  # the live card brings its own Stop
@@ -157,7 +162,7 @@ def button(option: Option, *, main: bool = False, kind: str = "") -> str:
 # ---------------------------------------------------------------- cards
 
 
-def _card(reply: Reply, runs: Mapping[str, RunShown]) -> str:
+def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str) -> str:
     """The card's HTML, or "" when this reply has none or its data do not hold what the card needs."""
     if reply.card in ("run", "report"):
         run = runs.get(str(reply.data.get("run", "")))
@@ -165,10 +170,10 @@ def _card(reply: Reply, runs: Mapping[str, RunShown]) -> str:
             return ""
         return live_card(run, reply) if reply.card == "run" else report(run)
     draw = _CARDS.get(reply.card or "")
-    if draw is None:
+    if draw is None and reply.card != "files":
         return ""
     try:
-        return draw(reply)
+        return draw(reply) if draw is not None else files_card(reply, chat)
     except (KeyError, TypeError, ValueError, AttributeError):
         return ""  # the text is whole by itself
 
@@ -521,16 +526,22 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
     )
 
 
-def files_card(reply: Reply) -> str:
-    """Exported files by name and size, and where they lie."""
+def files_card(reply: Reply, chat: str = "") -> str:
+    """Exported files by name and size, and one button that brings them all."""
+    files = reply.data["files"]
     rows = "".join(
-        f"<tr><td>{escape(str(file['name']))}</td><td>{words.size(file.get('bytes'))}</td></tr>"
-        for file in reply.data["files"][:50]
+        f"<tr><td>{escape(str(file['name']))}</td><td>{words.size(file.get('bytes'))}</td></tr>" for file in files[:50]
+    )
+    place = _EXPORTED.search(str(files[0].get("path", "")).replace("\\", "/")) if files else None
+    address = f"download/{place[1]}/export-{place[2]}.zip?chat={chat}" if place else ""
+    link = (
+        f'<a class="fa-button fa-button-main" href="{escape(address)}" download>Download (zip)</a>' if address else ""
     )
     return _article(
         "files",
-        f'<div class="fa-text">{_MARKDOWN.render(reply.text[:MAX_TEXT])}</div>',
+        "<header><h3>The model as files</h3></header>",
         f'<div class="fa-scroll"><table class="fa-table"><tbody>{rows}</tbody></table></div>',
+        f'<div class="fa-buttons">{link}</div>' if link else f'<div class="fa-text">{markdown(reply.text)}</div>',
     )
 
 
@@ -560,7 +571,6 @@ _CARDS: dict[str, Callable[[Reply], str]] = {
     "data": data_card,
     "plan": plan_card,
     "prediction": prediction_card,
-    "files": files_card,
     "error": error_card,
     "concept": text_card("concept"),
     "comparison": text_card("comparison"),

@@ -163,6 +163,7 @@ html, body {{ background: var(--fa-paper); }}
 .fa-text blockquote {{ margin: 0 0 .7em; padding-left: 12px; border-left: 3px solid var(--fa-line-strong);
   color: var(--fa-ink-2); }}
 .fa-card .fa-text {{ max-width: none; font-size: 15px; }}
+.fa-before {{ margin-bottom: 12px; }}
 .fa-buttons {{ display: flex; flex-wrap: wrap; align-items: center; gap: 8px; margin-top: 14px; }}
 .fa-button {{ appearance: none; cursor: pointer; border-radius: 10px; padding: 9px 16px; border: 1px solid transparent;
   font: 550 .92rem/1.25 {style.FONT}; text-decoration: none; transition: background .12s, border-color .12s; }}

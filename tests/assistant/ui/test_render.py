@@ -81,13 +81,12 @@ def file_card(**changes: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- the conversation
 
 
-def test_an_empty_chat_is_the_welcome_with_its_examples() -> None:
+def test_the_welcome_offers_its_examples() -> None:
     examples = [render.Example("spam", "Sort spam", "300 e-mails"), render.Example(HOSTILE, HOSTILE, HOSTILE)]
-    (block,) = render.view([], {}, examples)
-    found = Markup(block.html)
+    found = Markup(render.welcome(examples))
     assert ("data-example", "spam") in found.attributes and "Sort spam" in found.text
     assert {"script", "img"}.isdisjoint(found.tags) and found.tags.count("button") == 2
-    assert "public demo" in render.view([], {}, [], demo=True)[0].html
+    assert "public demo" in render.welcome([], demo=True) and render.view([], {}) == []
 
 
 def test_only_the_newest_message_keeps_its_buttons() -> None:
@@ -200,7 +199,11 @@ def test_error_and_file_cards() -> None:
     files = draw(
         Reply(text="Here.", card="files", data={"files": [{"name": "m.onnx", "path": "/secret/m", "bytes": 5e6}]})
     )
-    assert "m.onnx" in files and "5.0 MB" in files and "/secret" not in files
+    assert "m.onnx" in files and "5.0 MB" in files and "/secret" not in files and "href" not in files
+    place = "/home/runs/20260102-030405-abcdef/exports/onnx/m.onnx"
+    reply = Reply(text="Here.", card="files", data={"files": [{"name": "m.onnx", "path": place, "bytes": 5e6}]})
+    linked = render.replied(reply, {}, chat="c0ffee")
+    assert 'href="download/20260102-030405-abcdef/export-onnx.zip?chat=c0ffee"' in linked and "/home" not in linked
 
 
 @pytest.mark.parametrize("card", ["data", "plan", "run", "report", "prediction", "files", "error", "unheard-of"])
@@ -250,6 +253,11 @@ def test_hostile_texts_stay_texts_on_every_card() -> None:
         assert {"script", "img"}.isdisjoint(found.tags), reply.card
         assert not [name for name, _ in found.attributes if name.startswith("on")], reply.card
         assert not re.search(r"\{\{|\$\{", drawn), reply.card
+
+
+def test_a_note_of_a_card_stands_before_it() -> None:
+    drawn = draw(Reply(text="", card="data", data={"file": file_card(), "note": "Done: **13** rows went."}))
+    assert drawn.index("<strong>13</strong>") < drawn.index("fa-card")
 
 
 # ---------------------------------------------------------------- runs
