@@ -56,6 +56,7 @@ class State(Value):
 
     plan: Plan | None = None
     history: list[Plan] = Field(default_factory=list)  # earlier plans, newest last: `undo`
+    wishes: list[dict[str, Any]] = Field(default_factory=list)  # the wish that belongs to each plan of the history
     wish: dict[str, Any] = Field(default_factory=dict)  # dotted plan paths that the person asked for
     goal: str = ""  # the first request, in the person's words
     files: list[FileCard] = Field(default_factory=list)

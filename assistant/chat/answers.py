@@ -1,0 +1,195 @@
+"""Answers to "what is", "why" and "is it enough": from the pages, the plan's own reasons, and honest rules of thumb. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.chat import replies
+from assistant.chat.explain import Concept, page, pages
+from assistant.chat.intents import is_plan_path
+from assistant.chat.turns import Option, Reply, State
+from assistant.chat.wording import many, value_at
+
+#: Topics that a finished run answers from its own numbers, and the page that answers them without one.
+RUN_TOPICS = {
+    "worst class": "confusion-matrix",
+    "enough epochs": "epoch",
+    "is it good": "baseline",
+    "why it ended": "early-stopping",
+}
+#: A page's name -> the choice of the plan that it is about.
+_CHOICE_OF: dict[str, str] = {
+    "epoch": "training.epochs",
+    "learning-rate": "training.learning_rate",
+    "batch-size": "training.batch_size",
+    "max-length": "training.max_length",
+    "early-stopping": "training.early_stopping",
+    "test-set": "evaluation.test_fraction",
+    "base-model": "base_model",
+    "pretrained-model": "base_model",
+    "fine-tuning-methods": "method.name",
+    "lora": "method.name",
+    "last-layer": "method.name",
+    "full-fine-tuning": "method.name",
+    "last-layers": "method.name",
+    "seed": "training.seed",
+    "metric": "evaluation.metric",
+    "weight-decay": "training.weight_decay",
+    "warm-up": "training.warmup",
+    "time-limit": "training.max_minutes",
+}
+#: A choice of the plan -> the page that explains it where the plan has no reason.
+_PAGE_OF = {
+    "base_model": "pretrained-model",
+    "method.name": "fine-tuning-methods",
+    "training.learning_rate": "learning-rate",
+    "training.epochs": "epoch",
+    "training.batch_size": "batch-size",
+    "training.max_length": "max-length",
+    "evaluation.test_fraction": "test-set",
+    "evaluation.metric": "metric",
+    "training.early_stopping": "early-stopping",
+    "training.max_minutes": "time-limit",
+    "problem": "label",
+    "task": "fine-tuning",
+    "compute.target": "gpu",
+    "data.columns": "label",
+}
+
+
+def explain(state: State, text: str, slots: dict[str, Any]) -> Reply:
+    """The answer to a question."""
+    topic = str(slots.get("topic") or "")
+    if topic == "is fine-tuning right":
+        return _right_tool(text)
+    if topic == "how much data":
+        return _enough(state, slots.get("rows"))
+    if topic == "time estimate":
+        return _time(state)
+    if topic == "plan":
+        return _plan(state)
+    if topic in RUN_TOPICS:
+        return _without_run(topic)
+    if is_plan_path(topic) or topic == "data.columns":
+        return _choice(state, topic)
+    return _page(state, topic, slots.get("other"))
+
+
+def _page(state: State, topic: str, other: object) -> Reply:
+    found = page(topic)
+    if found is None:
+        return replies.no_page(topic)
+    second = page(str(other)) if other else None
+    both = [found] if second is None or second is found else [found, second]
+    return replies.concept(both, "" if second else _in_your_plan(state, found))
+
+
+def _in_your_plan(state: State, found: Concept) -> str:
+    path = _CHOICE_OF.get(found.name)
+    if not path or state.plan is None or value_at(state.plan, path) is None:
+        return ""
+    return f"In your plan: {replies.reason(path, state.plan)}"
+
+
+def _choice(state: State, path: str) -> Reply:
+    plan = state.plan
+    if plan is None or plan.base_model is None:
+        found = pages().get(_PAGE_OF.get(path, "")) or pages().get("fine-tuning")
+        return replies.concept([found]) if found else replies.no_page(path)
+    if path == "data.columns":
+        lines = [replies.reason(f"data.columns.{role}", plan) for role in plan.data.columns]
+        return Reply(text="\n\n".join(lines) or "The plan names no columns yet.", options=[replies.START])
+    text = replies.reason(path, plan)
+    more = pages().get(_PAGE_OF.get(path, ""))
+    options = [Option(label=f"What is: {more.title}", say=f"what is {more.title.casefold()}?")] if more else []
+    return Reply(text=text, options=[*options, replies.START])
+
+
+def _plan(state: State) -> Reply:
+    if state.plan is None or state.plan.base_model is None:
+        found = pages().get("fine-tuning")
+        return replies.concept([found]) if found else replies.plan_first()
+    return Reply(text=replies.why_plan(state.plan), options=[replies.START, replies.FASTER, replies.ACCURATE])
+
+
+def _without_run(topic: str) -> Reply:
+    found = pages().get(RUN_TOPICS[topic])
+    note = "There is no finished run here whose own numbers I could read yet."
+    return replies.concept([found], note) if found else Reply(text=note)
+
+
+def _right_tool(text: str) -> Reply:
+    """Whether fine-tuning is the right tool, honestly."""
+    about_documents = any(word in text.casefold() for word in ("pdf", "document", "book", "manual", "handbook", "page", "contract", "wiki"))
+    if about_documents:
+        said = (
+            "Probably not. Fine-tuning teaches a way of answering, hardly facts: to ask questions about a document you do not need it. "
+            "Give the text to a ready chat model in its prompt, or, when it is too long for that, let a search pick the right passages "
+            "first (retrieval, often called RAG). Both work in an hour without training, and show where the answer stands.\n\n"
+            "Fine-tuning pays when you have hundreds of examples of one task that always looks the same: sorting messages, marking names, "
+            "always answering in one tone."
+        )
+    else:
+        said = (
+            "It depends on what you have. Fine-tune when you have some hundred examples of one task that comes again and again (sorting "
+            "texts, say), when it must run cheaply, quickly or on your own machine, or when a prompt is not accurate enough.\n\n"
+            "Something simpler is better when a rule does it (a keyword, a sender), when you have fewer than about 10 examples a class (ask a "
+            "ready chat model with a good prompt), when you want to look up facts in documents (search, or retrieval), or when the data "
+            "are numbers in a table (gradient boosting). I always measure simple ways too, and say so if one of them is as good."
+        )
+    return Reply(text=said, options=[replies.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")])
+
+
+def _enough(state: State, rows: object) -> Reply:
+    """Whether there are enough rows."""
+    file = next((file for file in reversed(state.files) if file.role == "train"), None)
+    count = rows if isinstance(rows, int) else int(file.profile.get("rows") or 0) if file else None
+    classes = _classes(state)
+    if count is None:
+        said = (
+            "For sorting texts: from about 10 examples a class it can begin, 50 a class is a good start, a few hundred a class usually do "
+            "well; more helps less and less. A language model that should answer in your style wants a few hundred good examples. At least "
+            "100 rows should be left over for an honest test."
+        )
+    else:
+        said = _judged(count, classes)
+    return Reply(text=said, options=[replies.CHECK] if file else [])
+
+
+def _classes(state: State) -> int | None:
+    plan = state.plan
+    file = next((file for file in reversed(state.files) if file.role == "train"), None)
+    label = plan.data.columns.get("label") if plan else None
+    columns = file.profile.get("columns", []) if file else []
+    found = next((column for column in columns if column.get("name") == label), None)
+    return len(found["label_counts"]) if found and found.get("label_counts") else None
+
+
+def _judged(rows: int, classes: int | None) -> str:
+    each = f" That is about {rows // classes} for each of your {classes} classes." if classes else ""
+    head = f"{many(rows, 'row')}:{each} "
+    per_class = rows / (classes or 3)
+    if rows < 30:
+        verdict = "too few to learn from or to judge by. Aim for 50 for each class; until then a ready chat model with a good prompt is better."
+    elif per_class < 20:
+        verdict = "it can begin, but the verdict will be rough. I would judge it by cross-validation. About 50 for each class would be better."
+    elif per_class < 100:
+        verdict = "enough for a first model of two to five clear classes, on top of a pretrained one. More of the rarest class helps most."
+    elif rows < 5000:
+        verdict = "enough to fine-tune well; whether more would help shows in the report."
+    else:
+        verdict = "plenty. More rows will change little; clean labels matter more now."
+    test = max(1, round(0.2 * rows))
+    width = 196 * (0.9 * 0.1 / test) ** 0.5
+    return f"{head}{verdict} With a fifth kept for the test ({many(test, 'row')}), an accuracy of 90 % would be known to about ±{width:.0f} points."
+
+
+def _time(state: State) -> Reply:
+    plan = state.plan
+    if plan is None or plan.base_model is None:
+        return Reply(text="It depends on rows, text length and model. A few thousand short texts with the small starter model take some minutes on a laptop, without a graphics card. Add your file and I estimate time and memory before anything starts.")
+    limit = plan.training.max_minutes
+    text = "The plan card shows the time and memory that I expect, as a range; the first measured steps correct it while it runs."
+    if limit:
+        text += f" {replies.reason('training.max_minutes', plan)}"
+    return Reply(text=text, options=[replies.START, replies.FASTER])

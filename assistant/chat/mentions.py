@@ -1,0 +1,307 @@
+"""Base models and Hub data sets as people name them: "bert", "resnet 50", "not whisper, wav2vec", "on the beans data set"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from assistant.advise import catalog
+from assistant.chat import lexicon
+from assistant.chat.method import REPO
+from assistant.chat.words import common_words, negated
+from recipes.plan import Task
+
+_SIZES = frozenset(
+    "tiny mini small medium base large xlarge xl xxl xsmall nano micro huge giant big little uncased cased multilingual distilled instruct chat it en de fr turbo"
+    " lite english german french v1 v2 v3 v4 b0 b1 b2 b3".split()
+)  # fmt: skip
+#: Names that are also words or people; they name a model only where one is expected.
+_DOUBTFUL = frozenset(
+    "albert flan opus dino marian phi mistral electra hubert ast starter llama e5 gte bge gpt bart bert flux pythia deit yolo whisper".split()
+) - {"bert", "bart", "whisper", "yolo", "e5", "gte", "bge", "gpt", "deit"}  # fmt: skip
+_MODEL_BEFORE = re.compile(
+    r"(?:\b(?:use|using|with|take|try|tune|finetune|fine-tune|train|model|base|switch to|switch|change|to|prefer|want|than|from|not|of|no|or|and|on top of|like|go for|pick|choose|called|named|retrain|instead of|make it|load)"
+    r"(?: the| a| an| my| that| google's| meta's| openai's| microsoft's| plain| big| small)*|^|[,;:])\s*$"
+)
+_AFTER_NUMBER = re.compile(r"^\s*(?:more |full )?(?:epochs?|passes|rounds|minutes|hours?|rows|gpus?|%|layers?|tokens?|times|labels|classes)")
+_TOKEN = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A name in the text."""
+
+    id: str
+    start: int
+    end: int
+    refused: bool
+    tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models that a message names."""
+
+    wanted: tuple[Mention, ...] = ()
+    refused: tuple[Mention, ...] = ()
+    unknown: str | None = None  # a name in a model's place that nobody knows
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that the wanted models stand for; only where a model stands for few."""
+        return self.wanted[0].tasks[:1] if self.wanted and len(self.wanted[0].tasks) <= 3 else ()
+
+
+@cache
+def _index() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for model in catalog.all_models():
+        for spoken in (model.id, model.id.rpartition("/")[2], model.name, *model.aliases):
+            found.setdefault(_squeezed(spoken), model.id)
+    for model in catalog.all_models():
+        for spoken in model.aliases:
+            found[_squeezed(spoken)] = model.id
+    return found
+
+
+@cache
+def families() -> frozenset[str]:
+    """Words that begin a model's name: bert, roberta, qwen, whisper …"""
+    words = {word for model in catalog.all_models() for alias in model.aliases for word in re.findall(r"[a-z]+", alias)}
+    first = {match.group() for model in catalog.all_models() for alias in model.aliases if (match := re.match(r"[a-z]+", alias))}
+    ordinary = _SIZES | {
+        "the", "model", "plain", "google", "english", "spanish", "to", "sentence", "medical", "biomedical", "chinese", "vision", "audio", "transformer", "mobile",
+        "efficient", "modern", "seg", "conv", "wave", "mini", "smol", "rt", "mit", "all", "paraphrase", "microsoft", "openai", "ro", "mm", "xlm", "me", "distil", "r",
+    }  # fmt: skip
+    return frozenset((words | first) - ordinary - {word for word in words if len(word) < 3} | {"vit", "ast", "t5", "e5", "phi"})
+
+
+@cache
+def names() -> frozenset[str]:
+    """Every word of every model's and data set's name, for the spelling check to leave alone."""
+    models = {word for model in catalog.all_models() for alias in (*model.aliases, model.name) for word in re.findall(r"[a-z]+", alias.lower())}
+    data = {word for name in lexicon.DATASETS for word in re.findall(r"[a-z]+", name)}
+    return frozenset(models | data)
+
+
+def _squeezed(spoken: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "", spoken.casefold()).replace(".", "")
+
+
+def read_models(text: str, task: Task | None = None, known: frozenset[str] = frozenset(), taken: tuple[str, ...] = ()) -> Models:
+    """The models that a message wants and refuses, in order.
+
+    Args:
+        text: tidy, in digits.
+        task: settles near misses.
+        known: words that are no model here (the file's columns).
+        taken: repositories that were read as something else (a data set, the place to publish).
+    """
+    mentions, unknown = _by_hub_id(text, taken)
+    covered = [(mention.start, mention.end) for mention in mentions]
+    tokens = [match for match in _TOKEN.finditer(text) if not any(start <= match.start() < end for start, end in covered)]
+    place = 0
+    while place < len(tokens):
+        mention, used = _at(text, tokens, place, task, known)
+        if mention:
+            mentions.append(mention)
+        place += max(1, used)
+    mentions.sort(key=lambda mention: mention.start)
+    wanted = tuple(mention for mention in mentions if not mention.refused)
+    refused = tuple(mention for mention in mentions if mention.refused)
+    if re.search(r"\b(?:replace|swap|switch|change|go|move)\b[^.;]*\b(?:by|with|to|for)\b|\b(?:no wait|actually|rather|or better)\b", text) and len(wanted) > 1:
+        wanted = wanted[::-1]
+    return Models(wanted, refused, unknown if not wanted else None)
+
+
+def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | None]:
+    found: list[Mention] = []
+    for match in REPO.finditer(text):
+        name = match.group(1).rstrip(".,")
+        if name in taken or not catalog.is_hub_id(name) or re.fullmatch(r"[\d.]+/[\d.]+|and/or|yes/no|w/o|n/a", name):
+            continue
+        known = catalog.get(name)
+        if known is None and not _looks_like_model(text, match, name):
+            continue
+        found.append(
+            Mention(known.id if known else name, match.start(), match.end(), negated(text, match.start(), match.end()), _tasks(known))
+        )
+    return found, None
+
+
+def _looks_like_model(text: str, match: re.Match[str], name: str) -> bool:
+    return bool(_MODEL_BEFORE.search(text[: match.start()])) or any(family in name for family in families())
+
+
+def _tasks(model: catalog.Model | None) -> tuple[str, ...]:
+    return tuple(model.tasks) if model else ()
+
+
+def _at(text: str, tokens: list[re.Match[str]], place: int, task: Task | None, known: frozenset[str]) -> tuple[Mention | None, int]:
+    """The longest name that begins at a token, and how many tokens it takes."""
+    for length in range(min(6, len(tokens) - place), 0, -1):
+        span = tokens[place : place + length]
+        between = (text[one.end() : two.start()] for one, two in zip(span, span[1:], strict=False))
+        if any(gap not in (" ", "-", "_", ".") for gap in between):
+            continue
+        spoken = text[span[0].start() : span[-1].end()]
+        model_id = _index().get(_squeezed(spoken))
+        if model_id and _is_name(text, span, spoken, known):
+            return _mention(model_id, text, span), length
+    return _near(text, tokens, place, task, known)
+
+
+def _is_name(text: str, span: list[re.Match[str]], spoken: str, known: frozenset[str]) -> bool:
+    words = re.findall(r"[a-z]+", spoken)
+    if spoken in known or not words:
+        return False
+    if re.search(r"\d$", spoken) and len(span) > 1 and _AFTER_NUMBER.match(text[span[-1].end() :]):
+        return False  # "gemma, 3 epochs" names no Gemma 3
+    if not (set(words) & families() or any(family in word for word in words for family in families() if len(family) > 4)):
+        return len(span) > 1 or spoken not in common_words()
+    if len(span) == 1 and spoken in _DOUBTFUL:
+        return _expected(text, span[0])
+    return True
+
+
+def _expected(text: str, token: re.Match[str]) -> bool:
+    return bool(_MODEL_BEFORE.search(text[: token.start()])) or len(text.split()) <= 4
+
+
+def _near(text: str, tokens: list[re.Match[str]], place: int, task: Task | None, known: frozenset[str]) -> tuple[Mention | None, int]:
+    """A family with a size that is no alias ("whisper small german"), or a slip of the pen ("distillbert")."""
+    token = tokens[place]
+    word = token.group()
+    stem = re.match(r"[a-z]+", word)
+    if stem is None or word in known:
+        return None, 1
+    if stem.group() in families() and stem.group() not in _DOUBTFUL or stem.group() in _DOUBTFUL and _expected(text, token) and len(word) > len(stem.group()):
+        length = 1
+        while place + length < len(tokens) and length < 4 and _goes_on(text, tokens, place + length):
+            length += 1
+        for size in range(length, 0, -1):
+            span = tokens[place : place + size]
+            model = catalog.resolve(text[span[0].start() : span[-1].end()], task)
+            if model:
+                return _mention(model.id, text, span), size
+        return None, 1
+    if len(word) >= 6 and stem.group() not in common_words() and stem.group() not in lexicon.VOCABULARY and "-" not in word:
+        model = catalog.resolve(word, task)
+        if model and model.listed and _close(word, model):
+            return _mention(model.id, text, [token]), 1
+    return None, 1
+
+
+def _close(word: str, model: catalog.Model) -> bool:
+    """One slip for six letters or more: shares its first letter and nearly its length with an alias."""
+    return any(alias[0] == word[0] and abs(len(_squeezed(alias)) - len(word)) <= 2 for alias in (*model.aliases, model.name.lower()))
+
+
+def _goes_on(text: str, tokens: list[re.Match[str]], place: int) -> bool:
+    gap = text[tokens[place - 1].end() : tokens[place].start()]
+    word = tokens[place].group()
+    sized = word in _SIZES or re.fullmatch(r"v?\d+(?:\.\d+)?[bmk]?", word)
+    return gap in (" ", "-", "_") and bool(sized) and not _AFTER_NUMBER.match(text[tokens[place].end() :])
+
+
+def _mention(model_id: str, text: str, span: list[re.Match[str]]) -> Mention:
+    start, end = span[0].start(), span[-1].end()
+    return Mention(model_id, start, end, negated(text, start, end), _tasks(catalog.get(model_id)))
+
+
+# ---------------------------------------------------------------- size of the model
+
+_SMALLER = re.compile(
+    r"\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster|quicker))?(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert|llm))?\b(?! (?:batch|learning|rate|lr|step|rank|test|number|set|max))"
+)
+_LARGER = re.compile(
+    r"\b(?:bigger|larger|stronger|more powerful|more capable|heavier)(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert|llm))\b|\b(?:bigger|larger) please\b|^(?:a )?(?:bigger|larger|stronger)$"
+)
+
+
+def relative_size(text: str) -> int:
+    """-1 for "smaller model please", 1 for "a bigger one", 0 for neither."""
+    for sign, pattern in ((-1, _SMALLER), (1, _LARGER)):
+        match = pattern.search(text)
+        if match and not negated(text, match.start()):
+            return sign
+    return 0
+
+
+def next_size(model_id: str | None, task: Task | None, direction: int, offline: bool = False) -> str | None:
+    """The next smaller or larger model for a task: of the same family where there is one, else of any; None at the end."""
+    now = catalog.lookup(model_id, task)
+    fitting = [model for model in catalog.find(task, offline=offline) if model.id != now.id and not model.gated]
+    if direction < 0:
+        fitting = [model for model in fitting if model.parameters < 0.85 * now.parameters][::-1]
+    else:
+        fitting = [model for model in fitting if model.parameters > 1.15 * now.parameters]
+    same = [model for model in fitting if _family(model) & _family(now)]
+    if now.languages and not now.multilingual:
+        fitting = [model for model in fitting if set(now.languages) & set(model.languages)] or fitting
+    return next((model.id for model in same or fitting), None)
+
+
+def families_of(mentioned: tuple[Mention, ...]) -> list[str]:
+    """The families of what was mentioned, for the adviser to avoid: whisper, roberta …"""
+    return sorted({word for mention in mentioned for word in _family(catalog.lookup(mention.id))})
+
+
+def _family(model: catalog.Model) -> set[str]:
+    words = re.findall(r"[a-z]+", model.id.rpartition("/")[2].lower())
+    return {word for word in words if word in families()}
+
+
+# ---------------------------------------------------------------- data sets of the Hub
+
+_NOT_A_NAME = frozenset(
+    """this that my our your the a an own same small large big new whole full other test training train data labelled labeled given following entire old first second their his her its good
+    attached uploaded which what any some each every public free suitable ready-made existing custom medical french german english of for in hub hugging huggingface face on from use""".split()
+)
+
+
+@cache
+def _plain_names() -> re.Pattern[str]:
+    ordered = sorted(lexicon.DATASETS, key=len, reverse=True)
+    return re.compile(rf"(?<![\w/-])(?:{'|'.join(re.escape(name) for name in ordered)})(?![\w/]|-\w)")
+
+
+def read_dataset(text: str, publish_repo: str | None, with_file: bool) -> tuple[str | None, str | None]:
+    """The id of a Hub data set and the task that it is known for; (None, None) when none is named."""
+    for match in REPO.finditer(text):
+        name = match.group(1).rstrip(".,")
+        if name == publish_repo or not catalog.is_hub_id(name) or catalog.get(name) or negated(text, match.start(), match.end()):
+            continue
+        before, after = text[: match.start()], text[match.end() :]
+        task = _task_of(name.rpartition("/")[2])
+        called = re.match(r" (?:data ?set|corpus|data)\b", after) or re.search(r"\b(?:data ?set|corpus|data|on|hub)(?: the| from| called| named|:)* $", before)
+        family = any(word in name for word in families())
+        if task or (called and not with_file) or (not family and not with_file and re.search(r"\b(?:take|use|from|load)(?: the)? $", before)):
+            return name, task
+    for match in _plain_names().finditer(text):
+        name = match.group()
+        if negated(text, match.start(), match.end()):
+            continue
+        marked = re.search(r"\b(?:on|data ?set|from|corpus|hub)(?: the| called| named)* $", text[: match.start()]) or re.match(r"(?: \w+)? (?:data ?set|corpus|from the hub|data\b|benchmark)", text[match.end() :])
+        if name in lexicon.PLAIN_WORD_DATASETS and not (marked and not with_file):
+            continue
+        if with_file and not marked:
+            continue
+        return name.replace(" ", "_"), lexicon.DATASETS[name]
+    if with_file:
+        return None, None
+    called_so = re.search(r"\b([a-z0-9][\w.-]{2,60}) (?:data ?set|corpus)\b|\bdata ?set (?:called |named )?([a-z0-9][\w.-]*[\d_-][\w.-]*)", text)
+    name_or_none = next((group for group in called_so.groups() if group), None) if called_so else None
+    on_hub = re.search(r"\b(?:hub|hugging ?face)\b", text)
+    if name_or_none and name_or_none not in _NOT_A_NAME and (on_hub or re.search(r"[\d_-]", name_or_none) or name_or_none not in common_words()):
+        return name_or_none, None
+    return None, None
+
+
+def _task_of(name: str) -> str | None:
+    lowered = name.casefold()
+    if lowered in lexicon.DATASETS:
+        return lexicon.DATASETS[lowered]
+    flat = re.sub(r"[^a-z0-9]", "", lowered)
+    return next((task for known, task in lexicon.DATASETS.items() if re.sub(r"[^a-z0-9]", "", known) == flat), None)

@@ -1,0 +1,183 @@
+"""Which weights are trained, where it runs and what happens to the model, read from a message."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from assistant.chat.words import negated
+
+_LAYER = r"(?:layers?|blocks?)"
+_LAST = r"(?:last|final|top|output|upper|uppermost)"
+_BODY = (
+    r"(?:body|backbone|encoder|network|base|base model|model|rest|weights|everything|every ?thing else|all (?:other )?layers|pre-?trained (?:\w+ )?"
+    r"(?:weights|model|part|layers|body|network)?|all (?:the )?(?:other )?(?:pre-?trained )?weights|feature extractor|trunk|all of it|whole thing|core)"
+)
+_HEAD = (
+    r"(?:(?:classification |classifier |output |prediction |linear )?head|classifier|(?:a |the |one |its )?"
+    rf"{_LAST} layer|(?:new )?(?:output|classification|linear) layer)"
+)
+
+_LAST_N = re.compile(rf"\b{_LAST} (\d+) (?:\w+ )?{_LAYER}\b|\b(\d+) {_LAST} (?:\w+ )?{_LAYER}\b|\b{_LAST} (\d+)\b(?! ?(?:epoch|min|run|%))")
+_FULL = re.compile(
+    r"\bfull(?:y)?[- ]?(?:parameter )?(?:fine[- ]?tun\w*|tun\w+|train\w*|retrain\w*)|\bfine[- ]?tune (?:it |the model )?(?:fully|completely|entirely)"
+    r"|\b(?:train|retrain|tune|fine[- ]?tune|update|unfreeze|adapt|change)\w* (?:all|every|the whole|the entire|everything|the full|every single)"
+    rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except|other))"
+    r"|\bnothing (?:is |should be |stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
+    r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it|go) (?:a )?full\b(?! stop)"
+    r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat|chang|learn|tun|free)\w*"
+)
+_HEAD_ONLY = re.compile(
+    rf"\b(?:only|just|solely|nothing but|merely|purely)\b[\w ]{{0,40}}?\b{_HEAD}\b"
+    rf"|\b{_HEAD}\b (?:only|alone)\b|\bfreez\w* (?:the |all |all of |its |my )*(?:(?:whole|entire|pre-?trained) )?{_BODY}(?! (?:but|except|apart)\b[\w ]*\d)"
+    rf"|\bfreez\w* (?:it )?(?:all|everything)(?: \w+)? (?:but|except|apart from|besides|save)(?: for)? (?:the |a |its )*{_HEAD}"
+    rf"|\b{_BODY} (?:is |are |stays?|remains?|should be |should stay |kept |must stay |must remain |untouched)? ?(?:frozen|fixed|untouched|unchanged)"
+    rf"|\bkeep\w* (?:the |all |all the )*(?:(?:whole|entire) )?{_BODY}[\w ]{{0,20}}? ?(?:frozen|fixed|unchanged|as (?:it is|they are)|as-is|exactly|intact|still)"
+    r"|\blinear prob\w*|\bfeature extract\w*|\b(?:new|fresh) classifier on top|\bprobe on top|\bmethod(?: is| =|:| to)? ?head\b|\bhead[- ]only\b"
+    rf"|\b(?:not|never) (?:touch|change|alter|retrain|train|update)\w* (?:the |any of the |any |its )*(?:{_BODY}|pre-?trained \w+)"
+    rf"|\bleave (?:the |all the )*{_BODY} (?:alone|untouched|as)|\b(?:use|train|learn|fit|try) (?:a |the )?(?:classification )?head\b"
+)
+_LORA = re.compile(r"\b(?:lora|low[- ]rank(?: adapt\w*)?|peft|adapters?\b(?! file)|dora)\b")
+_QLORA = re.compile(
+    r"\bq-?lora\b|\b4[- ]?bits?\b|\b(?:quanti[sz]ed|four[- ]bit) (?:lora|base|weights|model|training)|\bquanti[sz]e(?:d)? (?:it|the base)"
+)
+
+
+def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
+    """`method.name` and what belongs to it, or `avoid` where a method is only refused.
+
+    Args:
+        text: tidy, in digits.
+        layers: how many layers the model at hand has ("freeze the first 8 layers").
+    """
+    first = re.search(rf"\bfreez\w* (?:only )?(?:the )?(?:first|lowest|bottom|lower) (\d+) {_LAYER}", text)
+    if first and layers and 0 < layers - int(first.group(1)):
+        return {"method.name": "last_layers", "method.layers": layers - int(first.group(1))}
+    refused: str | None = None
+    for name, pattern in (("qlora", _QLORA), ("lora", _LORA), ("last_layers", _LAST_N), ("head", _HEAD_ONLY), ("full", _FULL)):
+        for match in pattern.finditer(text):
+            if _refused(text, match, name):
+                refused = refused or name
+                continue
+            if name == "last_layers":
+                count = int(next(group for group in match.groups() if group))
+                return {"method.name": "last_layers", "method.layers": count} if count > 1 else {"method.name": "head"}
+            if name == "head" and _BEYOND_HEAD.search(text):
+                continue
+            return {"method.name": name}
+    return {"avoid": [refused]} if refused else {}
+
+
+_BEYOND_HEAD = re.compile(r"\bnot (?:only|just) (?:the )?(?:last|final|head|classifier)")
+
+
+def _refused(text: str, match: re.Match[str], name: str) -> bool:
+    if name == "head" and re.match(r"(?:not|never)\b", match.group()):
+        return False  # "never touch the pretrained weights" is a way to say head
+    if name == "head" and re.match(r"(?:only|just)", match.group()) and re.search(r"\bnot $", text[: match.start()]):
+        return True
+    return negated(text, match.start(), match.end())
+
+
+# ---------------------------------------------------------------- where it runs, what happens afterwards
+
+_FLAVORS: tuple[tuple[str, str], ...] = (
+    ("a10g-largex4", r"a10g[- ]?large[- ]?x ?4"),
+    ("a10g-largex2", r"a10g[- ]?large[- ]?x ?2"),
+    ("a10g-large", r"a10g[- ]?large"),
+    ("a10g-small", r"a10g?(?:[- ]?small)?\b"),
+    ("a100-large", r"a100(?:[- ]?large)?\b"),
+    ("t4-medium", r"t4[- ]?medium"),
+    ("t4-small", r"t4(?:[- ]?small)?\b"),
+    ("l40sx1", r"l40s?(?: ?x ?1)?\b"),
+    ("l4x4", r"l4 ?x ?4\b"),
+    ("l4x1", r"l4(?: ?x ?1)?\b"),
+    ("h200", r"h200\b"),
+    ("h100", r"h100\b"),
+    ("rtx-pro-6000", r"rtx[- ]pro[- ]6000"),
+    ("cpu-upgrade", r"cpu[- ]upgrade"),
+    ("cpu-basic", r"cpu[- ]basic"),
+)
+_JOBS = re.compile(
+    r"\b(?:hugging ?face|hf|huggingface)[ _-]?(?:'s )?jobs?\b|\bhf_jobs\b|\bin the cloud\b|\b(?:on|use|to|with|via) (?:a |the |some )?cloud\b|\bcloud (?:gpu|machine|server)"
+    r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
+    r"|\bjobs? on (?:the )?(?:hub|hugging ?face)\b"
+)
+_RAY = re.compile(r"\b(?:on|use|with|via|to|our|my|a|the) (?:\w+ )?ray\b(?! ?-?(?:image|photo|picture|scan|s\b))|\bray (?:cluster|jobs?)\b")
+_LOCAL = re.compile(
+    r"\b(?:on|with) (?:my|this|our|the|an?) (?:own |old |little |small |home |office |work )?(?:laptop|computer|pc|machine|notebook|macbook|mac|desktop|workstation|server|box)\b"
+    r"|\blocal(?:ly)?\b|\b(?:only|just) (?:have|got|own) (?:a|an|my|this) (?:\w+ )?(?:laptop|computer|pc|notebook|macbook|desktop)\b|\b(?:no|without) (?:a |any |big |fast )*(?:gpu|graphics card|video card)\b"
+    r"|\bcpu only\b|\bonly (?:a |the )?cpu\b|\b(?:have|got) (?:a |an |only |just |not |no )*(?:\w+ )?(?:laptop|big computer)\b|\bhere on\b|\bin-?house\b|\bon[- ]prem\w*"
+)
+_SECRET = re.compile(
+    r"\bconfidential\b|\bsecret\b|\bsensitive\b|\bnothing (?:may|must|can|should|is allowed to) leave\b|\b(?:may|must|can|should|is|are) (?:not|never)(?: be)?(?: allowed to)? (?:leave|leav\w+|go out|"
+    r"be uploaded|uploaded|sent|shared|put online|go online|go to the cloud)\b|\bprivate data\b|\bdata (?:is|are) private\b|\bgdpr\b|\bpatient(?:s'?)? (?:data|records)\b|\bstays? (?:here|in the house|on (?:this|my|our))\b"
+    r"|\bno (?:upload|cloud|data leaves)\b|\bkeep (?:it|everything|the data|all)(?: \w+)? (?:here|local|private|on (?:this|my|our))\b|\bnda\b|\bmust stay\b|\boffline only\b"
+)
+_OWN_CARD = re.compile(r"\b(?:my|our|have|got|own|with) (?:an? |1 |one |the |\d )?(?:nvidia )?$")
+
+
+def read_compute(text: str) -> dict[str, Any]:
+    """`compute.*`, and `output.publish: None` where nothing may leave."""
+    found: dict[str, Any] = {}
+    secret = [match for match in _SECRET.finditer(text) if not negated(text, match.start()) or match.group().startswith("no ")]
+    jobs = [match for match in _JOBS.finditer(text) if not negated(text, match.start(), match.end())]
+    flavor = _flavor(text)
+    if secret:
+        found |= {"compute.target": "local", "output.publish": None}
+    elif any(not negated(text, match.start()) for match in _RAY.finditer(text)):
+        found["compute.target"] = "ray"
+    elif jobs or flavor:
+        found["compute.target"] = "hf_jobs"
+        if flavor:
+            found["compute.flavor"] = flavor
+    elif _LOCAL.search(text) or _JOBS.search(text):
+        found["compute.target"] = "local"
+        if _JOBS.search(text) and not jobs:
+            found["compute.flavor"] = None
+    return found | _devices(text)
+
+
+def _flavor(text: str) -> str | None:
+    for name, pattern in _FLAVORS:
+        match = re.search(rf"\b(?:{pattern})", text)
+        if match and not negated(text, match.start()) and not _OWN_CARD.search(text[: match.start()]):
+            return name
+    return None
+
+
+def _devices(text: str) -> dict[str, Any]:
+    if re.search(r"\ball (?:the |my |our |available )*(?:gpus|graphics cards|cards)\b|\bevery gpu\b", text):
+        return {"compute.devices": None}
+    for count, pattern in ((2, r"\bboth (?:gpus|graphics cards|cards|my gpus)\b"), (1, r"\b(?:a single|only one|just one|one|1) (?:gpu|graphics card)\b")):
+        match = re.search(pattern, text)
+        if match and not negated(text, match.start()):
+            return {"compute.devices": count}
+    return {}
+
+
+REPO = re.compile(r"(?<![\w./\\:@-])([a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95})(?![\w/\\])", re.IGNORECASE)
+_PUBLISH = re.compile(
+    r"\b(?:push|publish|upload|share|release|deploy|send|post|put)(?:ed|es|ing)?\b[^.;!?]{0,60}?(?:\bhub\b|\bhugging ?face\b(?! jobs)|\bto [\w.-]+/[\w.-]+|\bas [\w.-]+/[\w.-]+|\bunder [\w.-]+/[\w.-]+|\bat [\w.-]+/[\w.-]+|\bpublic\w*\b|\bonline\b)"
+    r"|\bpublish(?:ed)?\b|\bpush it\b"
+)
+_SPACE = re.compile(
+    r"\b(?:demo|gradio|web|public) ?(?:page|space|site|app|link|website)?\b[^.;!?]{0,60}|\bspace\b|\bwebsite\b|\bweb ?page\b|\bdemo\b|\bapp (?:where|that|so|for)\b|\bplayground\b"
+)
+
+
+def read_publish(text: str) -> tuple[bool | None, str | None, str]:
+    """Whether the message asks to publish (None: says nothing, False: forbids it), the repository, and its kind."""
+    match = _PUBLISH.search(text)
+    space = re.search(
+        r"\b(?:put|set|build|make|create|deploy|host|spin|give|launch|open|publish|get|want|need)\w*\b[^.;!?]{0,40}\b(?:demo|space|web ?page|web ?site|web app|online page|page where|link|playground|gradio)\b",
+        text,
+    )
+    if not match and not space:
+        return None, None, "model"
+    hit = match or space
+    if hit and (negated(text, hit.start()) or re.search(r"\b(?:not|never) (?:be )?$", text[: hit.start()])):
+        return False, None, "model"
+    repo = REPO.search(text, hit.start() if hit else 0) or REPO.search(text)
+    kind = "space" if space or re.search(r"\b(?:demo|space|gradio)\b", text) else "model"
+    return True, repo.group(1) if repo else None, kind

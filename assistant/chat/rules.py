@@ -1,0 +1,417 @@
+"""The offline reader: read(text, state, files_now) -> Intent. Pure, no network, milliseconds.
+
+    tidy -> repair spelling -> numbers in digits -> what do the words want? -> the slots of that intent
+
+Every part is a small reader of its own (`settings`, `method`, `mentions`, `tasks`, `controls`, `questions`); this module
+decides between them. What a person types is text and nothing else: it names no path, opens no file, runs no code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+from assistant.advise import catalog
+from assistant.chat import controls, lexicon, mentions, numbers, words
+from assistant.chat.intents import checked_paths, intent
+from assistant.chat.method import read_compute, read_method, read_publish
+from assistant.chat.questions import read_question
+from assistant.chat.settings import read_settings
+from assistant.chat.tasks import SURE, TaskReading, read_columns, read_task
+from assistant.chat.turns import FileCard, Intent, State
+from recipes.plan import Plan, Task
+
+_TRAINS = re.compile(
+    r"\b(?:train|teach|fine-?tun|finetun|retrain|re-train)\w*|\b(?:build|make|create|develop|get|want|need|have|give|set up|like|looking for)\b(?: \w+){0,5} (?:model|classifier|ai|network|bot|chatbot|detector|recogni[sz]er|tagger|system|assistant|tool|program|something|filter|translator|predictor)\b"
+    r"|\b(?:model|ai|network|computer|machine|program|system|something|it)\b (?:that|which|to|should|can|could|must|has to|learns?|will|is able)\b|\blearn\w*\b|\bclassif\w*\b|\bautomat\w*"
+)
+_STRONGLY_TRAINS = re.compile(r"\b(?:train|teach|fine-?tun|finetun)\w*\b|\b(?:build|make|create|get|want|need)\b(?: \w+){0,4} (?:model|classifier|ai|network|bot|chatbot)\b")
+_WISHES = re.compile(r"\b(?:want|like|need|help|please|can you|could you|is it possible|possible|goal|task|looking for|would|should|must|my|our|these|this|the|all|every|each)\b|^(?:\w+)\b")
+_CHANGES = re.compile(r"\b(?:instead|rather|actually|change|switch|make it|set|use|take|no|not|try|go with|let us|but|only|also|and|with|better|wait|without|please|replace|swap|add|turn|prefer|keep|want|should|must|put|lower|raise)\b")
+_SMALL = re.compile(
+    r"\bsmall enough\b|\b(?:fit|fits|run|runs|work|works|go|goes|use it)\b[\w ]{0,20}\b(?:phone|mobile|smartphone|raspberry|browser|edge|watch|microcontroller|tablet|old (?:computer|laptop|pc))\b|\b(?:for|on) (?:a |my |the |an? )?(?:phone|mobile|smartphone|raspberry ?pi|browser|edge device|jetson|android|iphone|embedded \w+|tablet)\b|\bas small as possible\b|\b(?:tiny|lightweight|light-weight|compact|little) (?:\w+ )?(?:model|one|network)\b"
+    r"|\b(?:model|it) (?:must|should|has to|needs to|shall) be (?:\w+ )?(?:small|tiny|light|compact)\b|\bnot (?:a )?(?:big|large|huge) (?:model|computer|one)\b|\bno big (?:model|computer)\b|\bless than \d+ ?(?:mb|million parameters)\b|\bold (?:laptop|computer|pc)\b|\bweak (?:laptop|computer|pc|machine)\b|\bsmall(?:er)? (?:language )?model\b(?! than)|\bnot (?:\w+ )?(?:big|good|fast|strong) computer\b"
+)
+_FAST = re.compile(r"^(?:make it |do it |go |a bit |much |even |please )*(?:faster|quicker|speed it up|quick|fast)(?: please| version| plan| training)*[.! ]*$|\b(?:faster|quicker|speed (?:it|things|this|that) up|takes too long|too slow|less time|in less time|hurry|be quick|must be (?:quick|fast)|has to be (?:quick|fast)|as (?:fast|quick(?:ly)?) as possible|quick(?:est)? (?:way|version|result|and dirty|try|test)|quickly|save time|not (?:take|last) (?:so |too )?long|fastest)\b")
+_ACCURATE = re.compile(r"^(?:make it |a bit |much |even |please )*(?:more accurate|better|as accurate as possible)(?: please)?[.! ]*$|\b(?:more accurate|most accurate|(?:better|best|higher|highest|maximum|max) (?:possible )?(?:quality|accuracy|results?)|as (?:good|accurate) as (?:possible|it gets)|accuracy (?:is )?(?:most |more )?(?:important|first|matters)|quality (?:first|matters|before speed|over speed)|take all the time|do not care how long|time does not matter|slower but better|more precise|fewer (?:mistakes|errors))\b")
+_TEST_FILE = re.compile(
+    r"\b(?:use|take|keep|treat|put|have)\b (?:\w+ ){0,5}(?:as|for|to) (?:the |a |my |our )?(?:test\w*|evaluat\w*|hold-?out|final check)\b|\b(?:this|it|that|here) (?:\w+ )?(?:is|comes?) (?:the|my|a|our) (?:test|evaluation|held-?out) (?:set|file|data|rows)\b|\b(?:test|evaluation) (?:file|set|data)\b(?! (?:of|to|should|at|=))|\bfor (?:the )?test(?:ing|s)?\b$|\btest (?:it |the model )?on this (?:file|one)\b"
+)
+_OPTION_COLUMN = re.compile(r"^(?:use|take) the column (.+?) as the (label|text)$", re.IGNORECASE)
+
+
+def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
+    """What a message wants.
+
+    Args:
+        text: as typed; anything.
+        state: what the conversation remembers.
+        files_now: files that came with this message, or that nothing was said about yet.
+    """
+    message = Message(text, state, tuple(files_now))
+    if not message.text:
+        return _without_words(message)
+    for reader in (_by_option, _trying, _noise, _hostile, _yes_or_no, _outside, _question, _control, _request):
+        answer = reader(message)
+        if answer is not None:
+            return answer
+    return intent("unclear")
+
+
+@dataclass
+class Message:
+    """One message on its way through the readers; what is costly is read once, when it is asked for."""
+
+    raw: str
+    state: State
+    files_now: tuple[FileCard, ...] = ()
+    hostile: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        tidy = words.tidy(self.raw)
+        self.hostile = bool(lexicon.HOSTILE.search(tidy))
+        self.refused = "path" if lexicon.PATH_LIKE.search(tidy) else "remote-code" if lexicon.REMOTE_CODE.search(tidy) else None
+        tidy = lexicon.PATH_LIKE.sub(" ", tidy)
+        self.text = numbers.digits(words.repair(tidy, lexicon.VOCABULARY, mentions.names() | self.column_words))
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.state.plan
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether a plan is at hand that a message may change."""
+        return self.plan is not None and self.plan.task is not None
+
+    @property
+    def file(self) -> FileCard | None:
+        """The file that the words are about: the newest that came with them, else the training file at hand."""
+        if self.files_now:
+            return self.files_now[-1]
+        return next((file for file in reversed(self.state.files) if file.role == "train"), None)
+
+    @property
+    def column_words(self) -> frozenset[str]:
+        file = self.file
+        columns = file.profile.get("columns", []) if file else []
+        return frozenset(word for column in columns for word in re.findall(r"[a-z]+", str(column.get("name", "")).casefold()))
+
+    @cached_property
+    def publish(self) -> tuple[bool | None, str | None, str]:
+        return read_publish(self.text)
+
+    @cached_property
+    def dataset(self) -> tuple[str | None, str | None]:
+        return mentions.read_dataset(self.text, self.publish[1], self.file is not None)
+
+    @cached_property
+    def models(self) -> mentions.Models:
+        taken = tuple(name for name in (self.publish[1], self.dataset[0]) if name)
+        task = self.plan.task if self.plan else None
+        return mentions.read_models(self.text, task, self.column_words, taken)
+
+    @cached_property
+    def task(self) -> TaskReading:
+        hints = [task for task in (self.dataset[1], *self.models.tasks) if task]
+        return read_task(self.text, self.file, hints)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Dotted plan paths that the words set, task and columns left aside."""
+        rows = self.file.profile.get("rows") if self.file else None
+        found = read_settings(self.text, self.plan, rows if isinstance(rows, int) else None)
+        model = catalog.lookup(self.plan.base_model) if self.plan and self.plan.base_model else None
+        found |= read_method(self.text, layers=model.layers if model else None)
+        found |= read_compute(self.text)
+        publish, repo, _ = self.publish
+        if publish is False:
+            found["output.publish"] = None
+        elif publish and repo:
+            found["output.publish"] = repo
+        return checked_paths(found)
+
+    @cached_property
+    def columns(self) -> dict[str, Any]:
+        task = self.task.task or (self.plan.task if self.plan else None) or (_first_guess(self.file) or {}).get("task")
+        return checked_paths(read_columns(self.text, self.file, task))
+
+
+def _first_guess(file: FileCard | None) -> dict[str, Any] | None:
+    return file.guesses[0] if file is not None and file.guesses else None
+
+
+# ---------------------------------------------------------------- readers, in the order in which they are asked
+
+
+def _without_words(message: Message) -> Intent:
+    if message.files_now:
+        return intent("plan")
+    return intent("help", kind="hello") if not message.raw.strip() else intent("unclear", why="nothing")
+
+
+def _by_option(message: Message) -> Intent | None:
+    """A clicked button says a sentence that holds a column's exact name, whatever that is."""
+    match = _OPTION_COLUMN.match(message.raw.strip())
+    file = message.file
+    if not match or file is None:
+        return None
+    name = next((str(column["name"]) for column in file.profile.get("columns", []) if _same(str(column["name"]), match.group(1))), None)
+    if name is None:
+        return None
+    slots = {f"data.columns.{match.group(2).lower()}": name}
+    plan = message.plan
+    return intent("change" if plan is not None and plan.base_model else "plan", **slots)
+
+
+def _same(name: str, spoken: str) -> bool:
+    def plain(text: str) -> str:
+        return re.sub(r"\W+", " ", text).strip().casefold()[:60]
+
+    return name == spoken or (plain(name) == plain(spoken) and bool(plain(name)))
+
+
+def _trying(message: Message) -> Intent | None:
+    """While a model is tried, what is no clear wish is an input."""
+    if not message.state.trying or message.files_now:
+        return None
+    text = message.text
+    wish = controls.is_help(text) and len(text.split()) <= 3 and controls.help_kind(text) == "thanks"
+    if wish or controls.is_stop(text) or controls.is_start(text) and len(text.split()) <= 2 or re.search(r"\brun \d+\b|\bthe (?:model|report|plan|run)\b", text):
+        return None
+    found = controls.found(text, message.raw, has_plan=True, with_file=False, trying=True)
+    if found and found[0] == "predict" and found[1].get("input"):
+        return intent("predict", **found[1])
+    short = len(text.split()) <= 6
+    if found and found[0] != "predict" and short:
+        return None
+    if short and (message.raw.strip().endswith("?") and read_question(text, message.raw, has_plan=True, with_file=False)):
+        return None
+    if short and message.settings:
+        return None
+    return intent("predict", input=message.raw.strip()[:20_000])
+
+
+def _noise(message: Message) -> Intent | None:
+    letters = re.sub(r"[^\w]", "", message.text)
+    if not letters or (not re.search(r"[^\W\d_]{2,}", message.text) and not message.settings):
+        return intent("unclear", why="nothing")
+    if not re.search(r"[aeiouyäöüáéíóúàèìòùâêîôû]", message.text) and message.text.isascii() and len(letters) > 6:
+        return intent("unclear", why="nothing")
+    return None
+
+
+def _hostile(message: Message) -> Intent | None:
+    """Commands and markup are text; only a clear request for a training beside them is read."""
+    if not message.hostile or (message.refused and message.task.score >= SURE):
+        return None
+    if message.task.score >= SURE and (message.files_now or _STRONGLY_TRAINS.search(message.text)) and not _COMMANDS.search(message.text):
+        return None
+    return intent("unclear", why="not-a-command")
+
+
+_COMMANDS = re.compile(r"\b(?:ignore|disregard|forget|override) (?:\w+ ){0,3}(?:instructions?|rules?|prompts?)|\brm -|\bsudo\b|\bdrop table\b|<\s*/?script")
+
+
+def _yes_or_no(message: Message) -> Intent | None:
+    text, pending = message.text, message.state.pending or ""
+    kind, _, rest = pending.partition(":")
+    if kind in ("delete_run", "publish", "fix") and re.fullmatch(r"(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|yes please|yes do it|yes delete it|delete it|publish it|fix it)[.! ]*", text):
+        slots: dict[str, Any] = {"delete_run": {"run": rest}, "publish": {}, "fix": {"code": rest or None}}[kind]
+        return intent({"fix": "fix_data"}.get(kind, kind), **slots)
+    if controls.holds_back(text) and not _other_wishes(message):
+        return intent("change")
+    if controls.is_start(text) and not message.files_now and not message.models.wanted:
+        return intent("start")
+    return None
+
+
+def _other_wishes(message: Message) -> bool:
+    return bool(message.settings or message.models.wanted or message.columns or message.files_now and message.task.score >= SURE) or bool(
+        re.search(r"\b(?:look|check) (?:at |only |into )?(?:my |the )?data\b|\bjust (?:look|check)\b", message.text)
+    )
+
+
+def _outside(message: Message) -> Intent | None:
+    """What this assistant does not do."""
+    text, file = message.text, message.file
+    for topic, pattern in lexicon.OUT_OF_SCOPE:
+        match = pattern.search(text)
+        if match and not words.negated(text, match.start()) and not _inside_after_all(message, topic):
+            return intent("unclear", why=topic)
+    guess = _first_guess(file)
+    if message.files_now and guess is not None and guess.get("task") is None and (_TRAINS.search(text) or message.task.score >= 0.5):
+        if not controls.found(text, message.raw, has_plan=message.has_plan, with_file=True, trying=False):
+            return intent("unclear", why="tabular")
+    return None
+
+
+def _inside_after_all(message: Message, topic: str) -> bool:
+    text, guess = message.text, _first_guess(message.file)
+    fits = guess is not None and guess.get("task") is not None and float(guess.get("score", 0)) >= 0.5
+    from_text = bool(re.search(r"\bfrom (?:the |its |their |an? |what )?(?:\w+ ){0,2}(?:text|descriptions?|reviews?|comments?|titles?|messages?|e-?mails?|headlines?|ads?|news|tweets?|articles?|posts?)\b", text))
+    if topic in ("tabular", "forecasting"):
+        return (fits and bool(message.files_now)) or from_text
+    if topic == "errand":
+        return bool(_STRONGLY_TRAINS.search(text)) or bool(message.files_now) or message.task.score >= 2.5 and not re.match(r"(?:book|order|buy|call|tell me|what|who|set an)\b", text)
+    if topic == "recommender":
+        return message.task.task == "sentence-similarity" and message.task.score >= 2
+    if topic == "clustering":
+        return fits and bool(message.files_now) and bool(re.search(r"\blabel|classif|which\b", text))
+    if topic in ("video", "music-generation", "speech-generation", "image-generation"):
+        return message.task.score >= 2.5 and message.task.task in ("text2text-generation", "image-text-to-text", "automatic-speech-recognition", "text-classification", "image-classification") and bool(re.search(r"\b(?:descri\w+|caption\w*|transcri\w+|subtitle\w*|classif\w*|tell \w+ from|detect\w*|real or fake|whether|titles?)\b", text)) and not re.search(r"stable ?diffusion|dreambooth|dall-?e|midjourney", text)
+    return False
+
+
+def _question(message: Message) -> Intent | None:
+    found = read_question(message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now))
+    if found is None:
+        return None
+    if found[1].get("topic") == "time estimate" and any(run.status in ("running", "queued") for run in message.state.runs):
+        return intent("status")
+    return intent(found[0], **found[1])
+
+
+def _control(message: Message) -> Intent | None:
+    found = controls.found(
+        message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now), trying=message.state.trying
+    )
+    if found is None:
+        return None
+    name, slots = found
+    strong = message.task.score >= SURE and bool(_STRONGLY_TRAINS.search(message.text))
+    if name in ("status", "report", "improve", "list_runs", "export", "check_data", "predict") and strong and not _says_no_training(message.text):
+        return None
+    if name in ("improve", "undo") and message.has_plan and (message.settings or message.models.wanted) and name != "undo":
+        return None
+    if name == "undo" and message.has_plan and not re.search(r"\bundo\b|\brevert\b", message.text) and (message.settings or message.models.wanted):
+        return None
+    if name == "improve" and message.has_plan and not _finished(message.state) and _ACCURATE.search(message.text):
+        return None
+    if name in ("stop", "resume") and message.settings:
+        return None
+    return intent(name, **slots)
+
+
+def _says_no_training(text: str) -> bool:
+    return bool(re.search(r"\b(?:not|never|without|nothing|no) (?:\w+ ){0,2}?train", text))
+
+
+def _finished(state: State) -> bool:
+    return any(run.status == "finished" for run in state.runs)
+
+
+# ---------------------------------------------------------------- the request for a plan, or a change of it
+
+
+def _request(message: Message) -> Intent | None:
+    slots = _plan_slots(message)
+    fresh = bool(message.files_now) or not message.has_plan or _asks_anew(message)
+    if fresh:
+        return _fresh(message, slots)
+    slots = _as_change(message, slots)
+    return intent("change", **slots) if any(key not in ("refused", "then") for key in slots) or slots.get("then") else _last_resort(message)
+
+
+def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
+    text, score = message.text, message.task.score
+    if message.files_now:
+        if _TEST_FILE.search(text) and message.plan is not None and message.plan.data.source:
+            return intent("change", **{**_as_change(message, slots), "data.test_source": message.files_now[-1].name})
+        return intent("plan", **slots)
+    if controls.is_help(text) and not (score >= 1.4 and (_TRAINS.search(text) or _WISHES.search(text)) and len(text.split()) > 6):
+        return intent("help", kind=controls.help_kind(text))
+    named = message.dataset[0] or (message.models.wanted and (message.file or _TRAINS.search(text) or score > 0))
+    settings = {key for key in slots if key not in ("task", "problem", "then", "refused", "like")}
+    if score >= SURE and (_TRAINS.search(text) or _WISHES.search(text)) or named or _STRONGLY_TRAINS.search(text):
+        return intent("plan", **slots)
+    if message.state.pending and message.state.pending.startswith("refused") and (_TRAINS.search(text) or score > 0):
+        return intent("plan", **slots)
+    if message.file is not None and (slots or score >= 0.5):
+        return intent("plan", **slots)
+    if settings and (message.plan is not None or len(settings) > 1 or message.models.wanted):
+        return intent("plan", **slots)
+    return _last_resort(message)
+
+
+def _last_resort(message: Message) -> Intent | None:
+    text = message.text
+    if controls.is_help(text):
+        return intent("help", kind=controls.help_kind(text))
+    if message.models.unknown:
+        return intent("unclear", why=f"model:{message.models.unknown}")
+    return None
+
+
+def _asks_anew(message: Message) -> bool:
+    """Another wish than the plan at hand: another task in a whole sentence, or another data set."""
+    text, task, plan = message.text, message.task, message.plan
+    if re.search(r"\b(?:new|another|different|second|other) (?:\w+ )?(?:task|project|problem|plan|model for|thing|idea|request|training)\b|\bstart over\b|\bfrom the beginning\b|\bforget (?:all|everything|it all)\b", text):
+        return bool(task.task and task.score >= SURE) or bool(re.search(r"\bstart over\b|\bnew (?:task|project|plan)\b", text))
+    if message.dataset[0] and plan is not None and plan.data.source != message.dataset[0]:
+        return True
+    return bool(plan is not None and task.task and task.task != plan.task and task.score >= 1.8 and _TRAINS.search(text) and len(text.split()) >= 5)
+
+
+def _plan_slots(message: Message) -> dict[str, Any]:
+    """Everything that the words say about the plan."""
+    slots: dict[str, Any] = dict(message.settings)
+    task = message.task
+    if task.task and task.score >= SURE * 0.5:
+        slots["task"] = task.task
+    if task.problem and task.task in (None, "text-classification"):
+        slots["problem"] = task.problem
+    if message.dataset[0]:
+        slots["data.source"] = message.dataset[0]
+    slots |= message.columns
+    slots |= _model_slots(message)
+    preference = _preference(message.text)
+    if preference:
+        slots.setdefault("preference", preference)
+    if controls.trailing_start(message.text):
+        slots["then"] = "start"
+    if message.refused:
+        slots["refused"] = message.refused
+    return slots
+
+
+def _model_slots(message: Message) -> dict[str, Any]:
+    models, plan = message.models, message.plan
+    task = cast("Task | None", message.task.task or (plan.task if plan else None) or (_first_guess(message.file) or {}).get("task"))
+    direction = mentions.relative_size(message.text)
+    if models.wanted:
+        now = plan.base_model if plan else None
+        chosen = next((mention.id for mention in models.wanted if mention.id != now), models.wanted[0].id)
+        unwanted = {"avoid": mentions.families_of(models.refused)} if models.refused and not message.settings.get("avoid") else {}
+        return {"base_model": chosen, **(unwanted if not set(unwanted.get("avoid", [])) & set(mentions.families_of(models.wanted)) else {})}
+    if direction and plan is not None and plan.base_model:
+        other = mentions.next_size(plan.base_model, task, direction)
+        return {"base_model": other} if other else {"preference": "smaller" if direction < 0 else "more accurate"}
+    if models.refused:
+        return {"avoid": [*message.settings.get("avoid", []), *mentions.families_of(models.refused)]}
+    return {"like": models.unknown} if models.unknown else {}
+
+
+def _preference(text: str) -> str | None:
+    for name, pattern in (("smaller", _SMALL), ("faster", _FAST), ("more accurate", _ACCURATE)):
+        match = pattern.search(text)
+        if match and (match.group().startswith(("not ", "no ")) or not words.negated(text, match.start())):
+            return name
+    return None
+
+
+def _as_change(message: Message, slots: dict[str, Any]) -> dict[str, Any]:
+    """Only what differs from the plan at hand, or what was said in so many words."""
+    plan, text = message.plan, message.text
+    if plan is None:
+        return slots
+    kept = dict(slots)
+    if kept.get("task") == plan.task or message.task.score < 1.3 or not re.search(r"\b(?:task|instead|rather|actually|no|not|change|want|make it|should|treat)\b", text):
+        kept.pop("task", None)
+    if kept.get("problem") == plan.problem:
+        kept.pop("problem", None)
+    if not message.has_plan or message.settings or message.models.wanted or message.columns:
+        kept.pop("preference", None) if kept.get("preference") in ("faster", "more accurate") and ("training.epochs" in kept or "base_model" in kept) else None
+    return kept

@@ -1,0 +1,425 @@
+"""Settings of the plan in a message: epochs, learning rate, method, time, test rows, hardware, as numbers or as changes.
+
+Every reader takes the text after `words.tidy`, `words.repair` and `numbers.digits`, and returns dotted plan paths. What is
+negated ("don't change the epochs") is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.chat.numbers import NUMBER
+from assistant.chat.words import negated
+from recipes.plan import Plan
+
+_LINK = r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size|value)){0,4}\s*"
+_AMOUNT = r"(?:at most|no more than|not more than|max(?:imum)?|up to|about|around|exactly|only|just|for)?\s*"
+
+_EPOCH = r"(?:epochs?|epoches|passes|rounds|iterations over|sweeps|cycles|times (?:over|through)|runs through)"
+_RATE = r"(?:learning[- ]?rate|learn(?:ing)? rates|lr|step[- ]size)"
+_BATCH = r"(?:batch(?:es)?(?:[- ]?size)?(?: of| sizes)?|bs|mini-?batch(?:es)?)"
+_LENGTH = (
+    r"(?:max(?:imum|imal)?[_ -]?(?:sequence |token |input |text |context )?(?:length|tokens|len)|sequence[_ -]length"
+    r"|seq[_ -]?len(?:gth)?|context (?:length|window|size)|max[_ -]?seq[_ -]?len(?:gth)?|token limit|tokens|(?:text|input) length)"
+)
+_ROWS_OF = r"(?:rows|examples|samples|images|pictures|photos|clips|sentences|texts|tickets|reviews|messages|items|records|rows)"
+
+#: What a setting is called, for relative changes and for what is not to change.
+NAMES: dict[str, str] = {
+    "training.epochs": rf"{_EPOCH}|epoch count|number of epochs|training time in epochs",
+    "training.learning_rate": _RATE,
+    "training.batch_size": _BATCH,
+    "training.max_length": rf"{_LENGTH}|max length|length limit",
+    "method.rank": r"(?:lora )?rank|r\b(?= ?=)",
+    "method.layers": r"(?:(?:unfrozen|trained|trainable|last) )?layers|blocks",
+    "evaluation.test_fraction": r"test (?:set|share|split|fraction|part|rows|data|portion)|held[- ]out (?:part|rows|share)|hold-?out",
+    "training.max_minutes": r"time limit|minutes|time budget",
+    "training.early_stopping": r"patience",
+}
+
+_COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (path, re.compile(pattern))
+    for path, pattern in (
+        ("training.epochs", rf"{NUMBER} (?:more |full |whole |complete |training |entire )*{_EPOCH}"),
+        ("training.epochs", rf"\b(?:epochs?|num_train_epochs|number of epochs)\b{_LINK}{NUMBER}"),
+        ("training.epochs", rf"(?:go|run|loop|pass|train|iterate)\w* (?:over|through|on) [\w ]{{2,30}}? {NUMBER} times"),
+        ("training.epochs", rf"(?:see|read|show|look at)\w* (?:it )?(?:every|each|all)[\w ]{{2,30}}? {NUMBER} times"),
+        ("training.epochs", rf"train(?:ed|ing)? (?:it )?(?:for )?{NUMBER} times"),
+        ("training.learning_rate", rf"\b{_RATE}\b{_LINK}{NUMBER}"),
+        ("training.learning_rate", rf"{NUMBER} (?:as|for|is) (?:the |a |my )?{_RATE}"),
+        ("training.learning_rate", rf"{NUMBER} {_RATE}"),
+        ("training.batch_size", rf"\b{_BATCH}{_LINK}{NUMBER}"),
+        ("training.batch_size", rf"{NUMBER} (?:as|for) (?:the |a )?batch"),
+        ("training.batch_size", rf"{NUMBER} (?:{_ROWS_OF} )?(?:per|in (?:a|each|one|every)) batch"),
+        ("training.batch_size", rf"{NUMBER} {_ROWS_OF} (?:per step|at a time|at once|a step|each step|together)"),
+        ("training.batch_size", rf"{NUMBER} at a time"),
+        ("training.max_length", rf"{NUMBER}[ -]?tokens?\b"),
+        ("training.max_length", rf"\b{_LENGTH}\b{_LINK}{NUMBER}"),
+        ("training.max_length", rf"(?:cut|truncate|shorten|limit|crop)\w* [\w ]{{0,40}}?(?:after|at|to) {NUMBER}(?! ?(?:%|epoch|min))"),
+        ("training.seed", rf"\bseed\b(?: number)?{_LINK}(\d+)"),
+        ("method.rank", rf"\brank\b{_LINK}(\d+)"),
+        ("method.rank", r"\br ?= ?(\d+)"),
+        ("method.rank", r"\brank-(\d+)"),
+        ("method.rank", r"(\d+) (?:as|for) (?:the )?rank"),
+        ("method.alpha", rf"\balpha\b{_LINK}(\d+)"),
+        ("training.early_stopping", rf"\bpatience\b{_LINK}(\d+)"),
+        ("training.early_stopping", r"(?:after|for) (\d+) (?:evaluations?|checks?|rounds?|epochs?|times?) (?:without|with no|of no)"),
+        ("training.early_stopping", r"(?:not|no|stops?|nothing) (?:improv|gain|better|progress)\w* (?:for|in|after) (\d+)"),
+        ("training.weight_decay", rf"weight decay{_LINK}{NUMBER}"),
+        ("training.warmup", rf"warm-?up{_LINK}{NUMBER}(?! ?step)"),
+        ("compute.devices", r"(\d+) (?:\w+ )?(?:gpus?|graphics cards?|video cards?|cards)\b"),
+        ("compute.devices", r"(\d+) ?x ?(?:gpus?|a100s?|h100s?|t4s?|l4s?|a10gs?)\b"),
+    )
+)  # fmt: skip
+_WHOLE = {
+    "training.batch_size", "training.max_length", "training.seed", "method.rank", "method.alpha", "compute.devices",
+    "training.early_stopping", "method.layers",
+}  # fmt: skip
+
+_RANGE = re.compile(rf"(?:between )?{NUMBER} ?(?:-|to|and|or) ?{NUMBER}(?= (?:more |full |training )?(?:{_EPOCH}|tokens|minutes|%))")
+_FROM_TO = re.compile(rf"\bfrom {NUMBER} (?:\w+ )?to (?={NUMBER})")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One setting that was read, and where."""
+
+    path: str
+    value: Any
+    start: int
+
+
+def read_settings(text: str, plan: Plan | None, rows: int | None = None) -> dict[str, Any]:
+    """All settings that a message names: absolute numbers first, then changes relative to the plan at hand.
+
+    Args:
+        text: tidy, in digits.
+        plan: what "twice as many" refers to.
+        rows: the rows of the file at hand, for "hold out 100 rows".
+    """
+    text = _one_number(text)
+    found: dict[str, Any] = {}
+    if plan is not None:
+        found |= _relative(text, plan)
+    for path, value in _counted(text).items():
+        found.setdefault(path, value)
+    for reader in (_early_stopping, _time, _metric, _class_weights):
+        for path, value in reader(text).items():
+            found.setdefault(path, value)
+    for path, value in _test_share(text, rows).items():
+        found.setdefault(path, value)
+    if "training.learning_rate" not in found:
+        bare = re.search(r"(?<![\w.-])(\d(?:\.\d+)?e-\d+)\b", text)
+        if bare and not negated(text, bare.start()):
+            found["training.learning_rate"] = float(bare.group(1))
+    return found
+
+
+def _one_number(text: str) -> str:
+    """A range becomes its middle ("3 to 5 epochs"), a correction its target ("from 3 to 5 epochs")."""
+    text = _FROM_TO.sub("to ", text)
+
+    def middle(match: re.Match[str]) -> str:
+        low, high = float(match.group(1)), float(match.group(2))
+        value = (low + high) / 2
+        return f"{int(value) if value.is_integer() else value}"
+
+    return _RANGE.sub(middle, text)
+
+
+def _counted(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path, pattern in _COUNTED:
+        for match in pattern.finditer(text):
+            if path in found or negated(text, match.start(), match.end()) and not _limit(text, match.start()):
+                continue
+            value = float(match.group(1))
+            if path in _WHOLE:
+                if not value.is_integer():
+                    continue
+                found[path] = int(value)
+            else:
+                found[path] = int(value) if value.is_integer() else value
+    rate = found.get("training.learning_rate")
+    if rate is not None and rate >= 1:
+        del found["training.learning_rate"]
+    return found
+
+
+def _limit(text: str, start: int) -> bool:
+    """ "no more than 5 epochs" and "not over 256 tokens" name a number; they refuse nothing."""
+    before = text[max(0, start - 30) : start]
+    return bool(re.search(r"\b(?:no|not|never) (?:more|longer|higher|larger|bigger|over|above|beyond)(?: than)?\s*$", before))
+
+
+# ---------------------------------------------------------------- relative changes
+
+_TWICE = r"(?:double|twice|2 ?times|two times|2x|x2)"
+_UP = r"(?:more|higher|larger|bigger|longer|increase|raise|up|bump(?: up)?|grow|extend|greater|boost|crank up|turn up)"
+_DOWN = (
+    r"(?:fewer|less|lower|smaller|shorter|decrease|reduce|cut|shrink|drop|down|shorten|lessen|turn down|bring down|tiny bit less)"
+)
+_FILLER = r"(?:\s(?:the|a|an|my|it|its|as|many|much|of|that|with|number|use|bit|little|in|training|by|for|to|slightly|lot)){0,5}\s"
+_STEP = {
+    "training.epochs": 1.5,
+    "training.learning_rate": 2.0,
+    "training.batch_size": 2.0,
+    "training.max_length": 2.0,
+    "method.rank": 2.0,
+    "method.layers": 2.0,
+    "evaluation.test_fraction": 1.5,
+    "training.max_minutes": 2.0,
+    "training.early_stopping": 2.0,
+}
+
+
+def _relative(text: str, plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path, name in NAMES.items():
+        now = _value(plan, path)
+        factor = _factor(text, name, path)
+        if now is None or factor is None:
+            continue
+        found[path] = _scaled(path, float(now), factor)
+    if "training.epochs" not in found and plan.training.epochs:
+        found |= _train_longer(text, plan.training.epochs)
+    return found
+
+
+def _factor(text: str, name: str, path: str) -> float | tuple[str, float] | None:
+    """A factor, or ("add", count); None when the text does not change this setting relatively."""
+    again = rf"(?:{name})\b"
+    number = re.search(rf"{NUMBER} (more|extra|additional|further|fewer|less) {again}", text)
+    if number and not negated(text, number.start()):
+        sign = -1.0 if number.group(2) in ("fewer", "less") else 1.0
+        return "add", sign * float(number.group(1))
+    another = re.search(rf"\b(?:another|one more|an extra|an additional) {again}", text)
+    if another and not negated(text, another.start()):
+        return "add", 1.0
+    times = re.search(rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text)
+    if times:
+        return float(times.group(1))
+    patterns: list[tuple[str, float | None]] = [
+        (rf"\b{_TWICE}{_FILLER}{again}|\b{again}[\w ]{{0,20}}?\b{_TWICE}\b|{_TWICE} (?=(?:{name}))", 2.0),
+        (rf"\b(?:triple|3 times|3x|thrice){_FILLER}{again}", 3.0),
+        (rf"\b(?:halve|half)(?: as (?:many|much|high|big|long|large))?{_FILLER}{again}|\b{again}[\w ]{{0,20}}?\bhal(?:f|ved?)\b", 0.5),
+        (rf"\b{_DOWN}{_FILLER}{again}|\b{again}[\w ]{{0,25}}?\b{_DOWN}\b", -1.0),
+        (rf"\b{_UP}{_FILLER}{again}|\b{again}[\w ]{{0,25}}?\b{_UP}\b", 1.0),
+    ]  # fmt: skip
+    for pattern, value in patterns:
+        match = re.search(pattern, text)
+        if match and not negated(text, match.start()):
+            return _by_how_much(text, match, value, path)
+    return None
+
+
+def _by_how_much(text: str, match: re.Match[str], value: float | None, path: str) -> float | tuple[str, float] | None:
+    if value not in (1.0, -1.0):
+        return value
+    rest = text[match.start() : match.end() + 40]
+    if re.search(rf"\b(?:to|=|at|of) {NUMBER}", rest) and not re.search(r"\bby\b", rest):
+        return None  # "lower the learning rate to 1e-5" names its number
+    step = _STEP[path]
+    percent = re.search(rf"by {NUMBER} ?%", rest)
+    factor = re.search(rf"by (?:a factor of )?{NUMBER}(?: ?(?:x|times|fold))?", rest)
+    tenfold = re.search(r"\b(?:an order of magnitude|tenfold)\b", rest)
+    if percent:
+        return 1 + value * float(percent.group(1)) / 100
+    if re.search(r"by (?:a )?half|in half", rest):
+        return 0.5 if value < 0 else 1.5
+    if tenfold:
+        step = 10.0
+    elif factor and re.search(r"factor|times|x\b|fold", factor.group()) or factor and path == "training.learning_rate":
+        step = float(factor.group(1)) or step
+    elif factor:
+        return "add", value * float(factor.group(1))
+    return step if value > 0 else 1 / step
+
+
+def _train_longer(text: str, epochs: float) -> dict[str, Any]:
+    longer = re.search(r"\b(?:train|run|learn)\w*(?: it)?(?: a (?:bit|little|lot))? (longer|shorter|twice as long|half as long)\b", text)
+    if not longer or negated(text, longer.start()):
+        return {}
+    factor = {"longer": 1.5, "shorter": 1 / 1.5, "twice as long": 2.0, "half as long": 0.5}[longer.group(1)]
+    return {"training.epochs": _scaled("training.epochs", epochs, factor)}
+
+
+def _scaled(path: str, now: float, factor: float | tuple[str, float]) -> Any:
+    new = now + factor[1] if isinstance(factor, tuple) else now * factor
+    if path == "training.epochs":
+        up = new > now
+        whole = max(1, round(new))
+        if not isinstance(factor, tuple) and factor in (2.0, 3.0):
+            whole_exact = new
+            return int(whole_exact) if float(whole_exact).is_integer() else whole_exact
+        if whole == now:
+            whole = int(now + 1) if up else max(1, int(now - 1))
+        return whole
+    if path in _WHOLE:
+        whole = max(1, round(new))
+        if whole == now:
+            whole = int(now + 1) if new > now else max(1, int(now - 1))
+        return max(8, whole) if path == "training.max_length" else whole
+    if path == "evaluation.test_fraction":
+        return round(min(new, 0.5), 4)
+    return float(f"{new:.6g}")
+
+
+def _value(plan: Plan, path: str) -> Any:
+    node: Any = plan
+    for name in path.split("."):
+        node = getattr(node, name, None)
+    return node
+
+
+# ---------------------------------------------------------------- other settings
+
+
+def _early_stopping(text: str) -> dict[str, Any]:
+    off = (
+        r"(?:no|without|disable|turn off|switch off|skip|not) (?:the |any |use |want |do )*(?:early[- ]?stopping|stop(?:ping)? early)"
+        r"|early[- ]?stopping (?:off|disabled|away|out)|never stop(?:s|ping)? early|(?:do|must|should|may) not stop early"
+        r"|run all (?:the |of the )?epochs|do not stop (?:it )?before the (?:last|end)"
+    )
+    on = (
+        r"early[- ]?stop(?:ping)?|stop(?:s|ping)?(?: it)? early|stop(?:s|ping)?(?: it| training| the training)? (?:when|once|if|as soon as) "
+        r"(?:it|the|nothing|there|validation|results?)[\w ]{0,30}?(?:better|improv|gain|plateau|worse|rising|flat|stall|learn|progress)"
+        r"|until it (?:stops|no longer)[\w ]{0,20}(?:better|improv)|as long as it (?:gets better|improves)"
+    )
+    if re.search(off, text):
+        return {"training.early_stopping": None}
+    match = re.search(on, text)
+    return {"training.early_stopping": 3} if match and not negated(text, match.start()) else {}
+
+
+_NOT_A_LIMIT = (
+    r"(?: of (?:speech|audio|recording|recordings|sound|video|music|talk|voice|data|material|footage)| (?:long )?(?:clips?|audio|recordings?"
+    r"|songs?|segments?|sounds?|samples?|snippets?|files?|speech|videos?)| ago| old| each day| a day| per day| daily| later| late| every|-long)"
+)
+
+
+def _time(text: str) -> dict[str, Any]:
+    if re.search(r"\bno time limit|without (?:a |any )?time limit|as long as it (?:takes|needs)|take all the time", text):
+        return {"training.max_minutes": None}
+    total: float | None = None
+    for match in re.finditer(rf"{NUMBER} minutes", text):
+        if re.match(_NOT_A_LIMIT, text[match.end() :]) or re.search(r"every $|(?:last|past|each) $", text[: match.start()]):
+            continue
+        if re.search(r"\b(?:more|at least|over) (?:than )?$", text[: match.start()]) and not _limit(text, match.start()):
+            continue
+        total = float(match.group(1))
+    if total is None:
+        for phrase, minutes in _BREAKS:
+            match_phrase = re.search(phrase, text)
+            if match_phrase and not negated(text, match_phrase.start()):
+                total = minutes
+                break
+    if not total:
+        return {}
+    return {"training.max_minutes": int(total) if float(total).is_integer() else round(total, 2)}
+
+
+_BREAKS: tuple[tuple[str, float], ...] = (
+    (r"\bovernight\b|\bwhile i sleep\b|\bover night\b|\bby tomorrow(?: morning)?\b|\buntil tomorrow morning\b", 480),
+    (r"\bcoffee break\b", 15),
+    (r"\b(?:over|during|in) (?:my |the )?lunch(?: ?break)?\b", 60),
+)
+
+_METRICS: tuple[tuple[str, str], ...] = (
+    ("f1_micro", r"micro[- ]?(?:averaged )?f1|f1[- _]micro"),
+    ("f1", r"(?:macro[- ]?(?:averaged )?|weighted )?f[- ]?1(?:[- ]?(?:score|measure))?|f[- ]score"),
+    ("balanced_accuracy", r"balanced accuracy"),
+    ("accuracy", r"accuracy|share (?:that is )?right|percent correct"),
+    ("precision", r"precision"),
+    ("recall", r"recall|sensitivity"),
+    ("roc_auc", r"(?:roc[- ]?)?auc\b"),
+    ("wer", r"wer\b|word error rate"),
+    ("cer", r"cer\b|character error rate"),
+    ("rouge", r"rouge(?:-?[12l]\b)?"),
+    ("bleu", r"(?:sacre)?bleu"),
+    ("chrf", r"chrf"),
+    ("exact_match", r"exact[- ]match"),
+    ("rmse", r"rmse\b|root mean squared? error"),
+    ("mae", r"mae\b|mean absolute error|average error"),
+    ("r2", r"r2\b|r squared|r\^2"),
+    ("spearman", r"spearman"),
+    ("pearson", r"pearson"),
+    ("map", r"\bmap\b|mean average precision"),
+    ("iou", r"\bm?iou\b|intersection over union"),
+    ("perplexity", r"perplexity"),
+)
+_JUDGED = (
+    r"(?:judged?|measured?|metric|scored?|evaluated?|rated?|graded?|optimi[sz]ed?|compared?|report|selected?|decides?|decided|looked at"
+    r"|look at|care about|go by|going by|count|counts|matters?|want|use|using|take|based on|in terms of|according to|maximi[sz]e|by|with|on)"
+)
+
+
+def _metric(text: str) -> dict[str, Any]:
+    for name, pattern in _METRICS:
+        before = re.search(rf"\b{_JUDGED}\b[^.;!?]{{0,40}}?\b(?:{pattern})", text)
+        after = re.search(rf"\b(?:{pattern})[^.;!?]{{0,25}}?\b(?:metric|matters|counts|decides|instead|is what|as (?:the )?(?:score|figure|measure))", text)
+        match = before or after
+        if match and not negated(text, match.end() - 1) and not re.search(rf"not (?:the |by )?(?:{pattern})", text):
+            return {"evaluation.metric": name}
+    return {}
+
+
+def _class_weights(text: str) -> dict[str, Any]:
+    match = re.search(r"class weights|balance the classes|balanced classes|weight the (?:rare|small)[\w ]* (?:more|higher)|rare classes (?:should )?count more", text)
+    if not match:
+        return {}
+    return {"training.class_weights": None if negated(text, match.start()) else "balanced"}
+
+
+_HOLD = r"(?:keep|set|hold|put|reserve|leave|use|save|take|spare|withhold)"
+_FOR_TEST = (
+    r"(?:for|as|to|in|into)(?: the| a| my| its| final)* ?(?:test\w*|evaluat\w*|hold-?out|held[- ]out|exam|check\w*|verdict|scor\w*)"
+)
+
+
+def _test_share(text: str, rows: int | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    validation = re.search(rf"{NUMBER} % (?:\w+ ){{0,4}}(?:for|as) (?:the )?validation|validation (?:set|share|split)(?: of| =| to)? {NUMBER} ?%", text)
+    if validation:
+        value = next(group for group in validation.groups() if group)
+        found["evaluation.validation_fraction"] = round(float(value) / 100, 4)
+    share = _test_percent(text)
+    if share is None:
+        share = _split_ratio(text)
+    if share is None and rows:
+        count = re.search(rf"{_HOLD} (?:\w+ ){{0,3}}?{NUMBER} (?:of the |of my )?(?:{_ROWS_OF}|lines)(?: \w+){{0,4}}? {_FOR_TEST}|(?:hold out|set aside) {NUMBER} (?:{_ROWS_OF}|lines)", text)
+        if count:
+            share = float(next(group for group in count.groups() if group)) / rows
+    if share is not None and 0 < share < 0.9:
+        found["evaluation.test_fraction"] = round(share, 4)
+    return found
+
+
+def _test_percent(text: str) -> float | None:
+    patterns = (
+        rf"{NUMBER} % (?:\S+ ){{0,6}}?{_FOR_TEST}",
+        rf"(?:set aside|hold out|hold back|keep back|put aside|put away|withhold|held out|holdout|reserve|hide|leave out)(?: \w+)? {NUMBER} %",
+        rf"(?:set|hold|put|keep|leave|take)(?: \w+)? {NUMBER} % (?:\S+ ){{0,5}}?(?:aside|out|back|away|apart)",
+        rf"test(?:ing|s)?(?:[- _](?:set|share|split|fraction|size|part|rows|data|portion))?{_LINK}{NUMBER} %",
+        rf"test(?:[- _](?:set|share|split|fraction|size|part)){_LINK}(0?\.\d+)\b",
+        rf"test (?:it )?(?:on|with) (?:a )?{NUMBER} %",
+        rf"{NUMBER} % (?:test\b|held[- ]out|hold-?out)",
+    )
+    for pattern in patterns:
+        match = re.search(pattern, text)
+        if match and not negated(text, match.start()):
+            value = float(match.group(1))
+            return value if value < 1 else value / 100
+    learn = re.search(rf"(?:train|learn)\w*(?: it)? (?:on|with|from) {NUMBER} %|{NUMBER} % (?:for|to) (?:train|learn)", text)
+    if learn:
+        return 1 - float(next(group for group in learn.groups() if group)) / 100
+    return None
+
+
+def _split_ratio(text: str) -> float | None:
+    match = re.search(r"\b(\d{2}) ?%? ?(?:/|:|-|to|and) ?(\d{2}) ?%?(?= |$|,|\.)", text)
+    if match and int(match.group(1)) + int(match.group(2)) == 100:
+        return min(int(match.group(1)), int(match.group(2))) / 100
+    return None

@@ -1,0 +1,164 @@
+"""Talking about runs and explaining: status, stop, resume, report, improve, the list, and every "what is" and "why". Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from assistant.chat import answers, outcomes, replies
+from assistant.chat.turns import Effect, FileCard, Intent, Reply, RunCard, RunChanged, State, Turn
+
+LIVE = ("queued", "running")
+ENDED = ("finished", "failed", "cancelled", "interrupted")
+#: States from which a run can go on.
+RESUMABLE = ("cancelled", "interrupted", "failed")
+
+
+def find_run(state: State, spoken: object, statuses: Sequence[str] = ()) -> RunCard | None:
+    """The run that is meant: by number or id, else the one at hand, else the newest; of these states where given."""
+    runs = state.runs
+    if spoken is not None and spoken != "last":
+        return next((run for run in runs if run.number == spoken or run.id == spoken), None)
+    fitting = [run for run in runs if not statuses or run.status in statuses]
+    if spoken is None:
+        at_hand = next((run for run in fitting if run.id == state.current_run), None)
+        if at_hand is not None:
+            return at_hand
+    return fitting[-1] if fitting else None
+
+
+def _ask(state: State, run: RunCard, kind: str, why: str, said: Sequence[Reply] = ()) -> Turn:
+    state = state.model_copy(update={"pending": f"run:{why}", "current_run": run.id})
+    return Turn(state=state, replies=list(said), effects=[Effect(kind=kind, arguments={"run": run.id})])
+
+
+def _named_but_unknown(state: State, intent: Intent) -> Reply | None:
+    spoken = intent.slots.get("run")
+    if isinstance(spoken, int) and find_run(state, spoken) is None:
+        return replies.no_such_run(spoken, state.runs)
+    return None
+
+
+def _missing(state: State, intent: Intent) -> Turn:
+    return Turn(state=state, replies=[_named_but_unknown(state, intent) or replies.no_runs()])
+
+
+def status(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """How a run stands."""
+    del text, files_now, pending
+    spoken = intent.slots.get("run")
+    run = find_run(state, spoken, LIVE) or find_run(state, spoken)
+    if run is None:
+        return _missing(state, intent)
+    return _ask(state, run, "run_status", "status")
+
+
+def stop(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """Stop a run, or the trying of a model."""
+    del text, files_now, pending
+    run = find_run(state, intent.slots.get("run"), LIVE)
+    if run is None and state.trying:
+        return Turn(state=state.model_copy(update={"trying": False}), replies=[replies.trying_over()])
+    if run is None or run.status not in LIVE:
+        unknown = _named_but_unknown(state, intent)
+        return Turn(state=state, replies=[unknown or Reply(text="There is nothing to stop: no run is at work.")])
+    return _ask(state, run, "stop_run", "stop")
+
+
+def resume(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """Go on with a run that was stopped."""
+    del text, files_now, pending
+    run = find_run(state, intent.slots.get("run"), RESUMABLE)
+    if run is None:
+        live = find_run(state, None, LIVE)
+        if live is not None:
+            return Turn(state=state, replies=[Reply(text=f"Run {live.number} is at work already.", options=[replies.STATUS])])
+        unknown = _named_but_unknown(state, intent)
+        return Turn(state=state, replies=[unknown or Reply(text="There is no stopped run to go on with.")])
+    if run.status not in RESUMABLE:
+        return Turn(state=state, replies=[Reply(text=f"Run {run.number} is {run.status}; there is nothing to resume.")])
+    return _ask(state, run, "resume_run", "resume", [Reply(text=f"Run {run.number} goes on from its last checkpoint.")])
+
+
+def report(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """The results of a run."""
+    del text, files_now, pending
+    spoken = intent.slots.get("run")
+    run = find_run(state, spoken, ("finished",) if spoken in (None, "last") else ()) or find_run(state, spoken)
+    if run is None:
+        unknown = _named_but_unknown(state, intent)
+        return Turn(state=state, replies=[unknown or replies.no_finished_run(state.runs, "see its report")])
+    return _ask(state, run, "report", "report")
+
+
+def improve(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """The next thing to try."""
+    del text, files_now, pending
+    run = find_run(state, intent.slots.get("run"), ("finished",))
+    if run is not None and run.status == "finished":
+        return _ask(state, run, "report", "improve")
+    if state.plan is not None and state.plan.base_model:
+        said = "No run has finished yet, so there are no mistakes to learn from. I can make the plan itself more thorough: it will take longer."
+        return Turn(state=state, replies=[Reply(text=said, options=[replies.ACCURATE, replies.START])])
+    said = (
+        "There is no finished run here to improve. In general more and cleaner labelled rows help most, then training more layers, then "
+        "a larger model. Add your data and say what the model should learn, and I look at what would help."
+    )
+    return Turn(state=state, replies=[Reply(text=said, options=[replies.HELP])])
+
+
+def list_runs(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """All runs."""
+    del text, intent, files_now, pending
+    return Turn(state=state, replies=[replies.run_list(state.runs) if state.runs else replies.no_runs()])
+
+
+def explain(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
+    """A term, a choice, a number, an error."""
+    del files_now, pending
+    topic = str(intent.slots.get("topic") or "")
+    if topic in answers.RUN_TOPICS:
+        ended = ENDED if topic == "why it ended" else ("finished",)
+        run = find_run(state, None, ended)
+        if run is not None:
+            return _ask(state, run, "report", f"question:{topic}")
+    return Turn(state=state, replies=[answers.explain(state, text, intent.slots)])
+
+
+# ---------------------------------------------------------------- a run changed
+
+
+def run_changed(state: State, event: RunChanged) -> Turn:
+    """What a run became; a question about it is answered from what came."""
+    run, view, result = event.run, event.view, event.result
+    why = (state.pending or "").removeprefix("run:") if (state.pending or "").startswith("run:") else ""
+    runs = [run if known.id == run.id else known for known in state.runs]
+    if run.id not in {known.id for known in runs}:
+        runs.append(run)
+    update: dict[str, Any] = {"runs": runs, "current_run": run.id}
+    if why:
+        update["pending"] = None
+    state = state.model_copy(update=update)
+    return Turn(state=state, replies=[_told(why, run, view, result)])
+
+
+def _told(why: str, run: RunCard, view: dict[str, Any], result: dict[str, Any] | None) -> Reply:
+    if why in ("start", "resume") and run.status in LIVE:
+        return replies.run_began(run)
+    if why == "stop":
+        return replies.stopping(run)
+    if why == "improve" and result:
+        return outcomes.improve(run, result)
+    if why.startswith("question:"):
+        topic = why.removeprefix("question:")
+        if result:
+            return outcomes.answer(topic, run, result)
+    if why == "status" and run.status != "failed":
+        return replies.run_status(run, view)
+    if run.status == "finished" and result:
+        return outcomes.report(run, result)
+    if run.status == "failed":
+        return replies.failed(run, view)
+    if run.status in ("cancelled", "interrupted"):
+        return replies.cancelled(run, view)
+    return replies.run_status(run, view)

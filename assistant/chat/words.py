@@ -1,0 +1,129 @@
+"""From what people type to words that can be read: one spelling, one case, no ornaments.
+
+`words.txt` lists 13,000 common words (from the vocabulary file of MiniLM, Apache-2.0). A word that stands there is never
+"corrected": "stars" is no misspelt "start".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+#: What is read of a message; nobody explains a wish in more, and a reader must answer in milliseconds.
+LONGEST_MESSAGE = 4000
+#: Characters of a word; longer "words" are noise, data or an attack.
+LONGEST_WORD = 60
+
+_QUOTES = str.maketrans("‘’‚‛“”„‟«»‹›´`", "''''\"\"\"\"\"\"\"\"''")
+_DASHES = re.compile(r"[‐‑‒–—−]")
+_CONTRACTIONS = (
+    (re.compile(r"\b(do|does|did|is|are|was|has|have|should|would|could|must|need|ai)n'?t\b"), r"\1 not"),
+    (re.compile(r"\b(don|doesn|isn|dont|doesnt|isnt) ?t?\b(?!')"), "do not"),
+    (re.compile(r"\b(can'?t|cannot)\b"), "can not"),
+    (re.compile(r"\b(won'?t)\b"), "will not"),
+    (re.compile(r"\blet'?s\b"), "let us"),
+    (re.compile(r"\b(i|you|we|they)'?(?:ve)\b"), r"\1 have"),
+    (re.compile(r"\bi'?m\b"), "i am"),
+    (re.compile(r"\b(i|you|we|they|he|she|it)'d\b"), r"\1 would"),
+    (re.compile(r"\b(i|you|we|they|he|she|it)'ll\b"), r"\1 will"),
+    (re.compile(r"\b(you|we|they)'re\b"), r"\1 are"),
+    (re.compile(r"\b(what|how|that|it|where|there|who|he|she|which)'s\b"), r"\1 is"),
+    (re.compile(r"\b(whats)\b"), "what is"),
+    (re.compile(r"\b(hows)\b"), "how is"),
+    (re.compile(r"\b(gonna)\b"), "going to"),
+    (re.compile(r"\b(wanna)\b"), "want to"),
+    (re.compile(r"\b(gimme)\b"), "give me"),
+    (re.compile(r"\b(plz|pls|pleas)\b"), "please"),
+    (re.compile(r"\b(thx|thanx)\b"), "thanks"),
+    (re.compile(r"\b(u)\b(?= (?:can|do|please|train|make))"), "you"),
+)
+
+
+def tidy(text: str) -> str:
+    """Lower case, plain quotes and dashes, no control characters or pictures, single spaces; long words are dropped."""
+    text = unicodedata.normalize("NFKC", text[:LONGEST_MESSAGE]).translate(_QUOTES)
+    text = _DASHES.sub("-", text).casefold()
+    kept = (character if _readable(character) else " " for character in text)
+    words = (word for word in "".join(kept).split() if len(word) <= LONGEST_WORD)
+    text = " ".join(words)
+    for pattern, plain in _CONTRACTIONS:
+        text = pattern.sub(plain, text)
+    return text
+
+
+def _readable(character: str) -> bool:
+    return character.isascii() and character.isprintable() or unicodedata.category(character)[0] in "LNM"
+
+
+@lru_cache(maxsize=1)
+def common_words() -> frozenset[str]:
+    """Words that are right as they stand."""
+    return frozenset((Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split())
+
+
+def repair(text: str, vocabulary: Iterable[str], known: Iterable[str] = ()) -> str:
+    """Put misspelt words right, towards a vocabulary that matters.
+
+    A word is changed when it is no common word, not among `known`, and one word of the vocabulary is near: one edit for
+    4 to 6 letters, two for 7 and more, the same first letter.
+    """
+    wanted = vocabulary if isinstance(vocabulary, frozenset) else frozenset(vocabulary)
+    right = common_words()
+    names = frozenset(known)
+
+    def put_right(match: re.Match[str]) -> str:
+        word = match.group()
+        if word in right or word in wanted or word in names:
+            return word
+        return _nearest(word, wanted) or word
+
+    return re.sub(r"(?<![\w./@-])[a-z]{4,20}(?![\w/@-]|\.\w)", put_right, text)
+
+
+def _nearest(word: str, vocabulary: frozenset[str]) -> str | None:
+    allowed = 1 if len(word) < 7 else 2
+    near = process.extract(
+        word, _by_first_letter(vocabulary).get(word[0], ()), scorer=OSA.distance, score_cutoff=allowed, limit=2
+    )
+    if not near or (len(near) > 1 and near[0][1] == near[1][1] and near[0][1] > 1):
+        return None
+    return str(near[0][0])
+
+
+@lru_cache(maxsize=8)
+def _by_first_letter(vocabulary: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, list[str]] = {}
+    for word in sorted(vocabulary):
+        groups.setdefault(word[0], []).append(word)
+    return {letter: tuple(group) for letter, group in groups.items()}
+
+
+_BOUNDARY = re.compile(
+    r"[.;:!?,()\n]|\b(?:but|only|just|instead(?! of)|then|so|because|however|except that|it should|please)\b"
+)
+_NOT_BEFORE = re.compile(
+    r"\b(?:not|no|never|without|nor|neither|avoid|skip|except|excluding|ignore|ignoring|drop|instead of|rather than"
+    r"|other than|anything but|leave out|forget|forget about|do not use|stop using|away from|none of|don)\b"
+    r"(?:\s+[\w'./-]+){0,3}\s*$"
+)
+_NOT_ONLY = re.compile(r"\bnot (?:only|just)\b[^.;!?,]*$")
+_NOT_AFTER = re.compile(
+    r"^\s*(?:is|are|was)?\s*(?:not (?:what|the|needed|necessary|wanted|allowed|a good)|out of the question|is wrong)\b"
+)
+
+
+def negated(text: str, start: int, end: int | None = None) -> bool:
+    """Whether what stands at `start` is something that the person does *not* want ("not whisper, wav2vec")."""
+    before = text[max(0, start - 80) : start]
+    if _NOT_ONLY.search(before):
+        return False
+    cut = max((match.end() for match in _BOUNDARY.finditer(before)), default=0)
+    if _NOT_BEFORE.search(before[cut:]):
+        return True
+    return end is not None and bool(_NOT_AFTER.search(text[end : end + 40]))
