@@ -24,7 +24,8 @@ from assistant.data.names import IN_HEADERS
 #: A cell may be as long as an upload; the module's own limit is 128 KiB.
 csv.field_size_limit(2**31 - 1)
 
-_USUAL = (",", ";", "\t", "|")
+#: The rarer inside a text, the earlier: with equal evidence the first one wins.
+_USUAL = ("\t", "|", ";", ",")
 _RARE = ("^", "~", "\x01", "\x1f", ":", "#")
 _NO_DELIMITER = "\x1e"
 #: A quoted cell that does not close within so many lines is a quote that somebody forgot.
@@ -181,10 +182,11 @@ def _header(rows: list[list[Any]], header: bool, notes: list[str]) -> list[Any]:
         notes.append("The first row looks like data, so the columns are called column_1, column_2 and so on.")
         return [f"column_{number}" for number in range(1, width + 1)]
     names = list(rows[0])
-    while len(names) > 1 and names[-1] in (None, ""):
+    used = max((position for row in rows for position, cell in enumerate(row) if cell not in (None, "")), default=0) + 1
+    while len(names) > used:
         names.pop()
     wider = [len(row) for row in rows[1:]]
-    if wider and statistics.mode(wider) == len(names) + 1 and all(_filled(row) for row in rows[1:20]):
+    if wider and statistics.mode(wider) == len(rows[0]) + 1 and all(_filled(row) for row in rows[1:20]):
         return ["", *names]  # R writes row names without a name for their column.
     return names
 

@@ -15,8 +15,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
-#: What Windows-1252 looks like to a detector that knows its neighbours.
+#: Western encodings and their neighbours: letters with accents are rare among plain ones.
 _WESTERN = ("cp1252", "latin_1", "iso8859_15", "cp1250", "iso8859_2", "cp1254", "iso8859_9", "cp850", "cp437", "cp1257")
+#: Encodings of computers that write no such files any more, and look like those that do.
+_OUTDATED = ("mac_cyrillic", "mac_greek", "mac_latin2", "mac_roman", "mac_turkish", "mac_iceland", "cp037", "cp500")
 _SAMPLE = 65_536
 
 
@@ -117,9 +119,13 @@ def _detect(data: bytes) -> str:
     sample = b"\n".join(line for line in data[: 4 * _SAMPLE].split(b"\n") if not line.isascii())[:_SAMPLE]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        best = from_bytes(sample, chunk_size=512).best()
+        best = from_bytes(sample, chunk_size=512, cp_exclusion=list(_OUTDATED)).best()
     if best is None or best.encoding in ("utf_8", "ascii"):
         return "cp1252"
+    accents = sum(byte >= 0x80 for byte in sample)
+    letters = accents + sum(map(str.isalpha, sample.decode("ascii", "ignore")))
+    if best.encoding not in _WESTERN and accents < 0.35 * letters:
+        return "cp1252"  # the detector needs more than a few bytes to tell
     if best.encoding in _WESTERN and best.language in ("Unknown", "English", *_WESTERN_LANGUAGES):
         return "cp1252"
     return str(best.encoding)

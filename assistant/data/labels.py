@@ -64,8 +64,10 @@ def text_columns(profile: Profile, text: ColumnProfile) -> list[str]:
 def label_score(column: ColumnProfile, profile: Profile) -> float:
     """How much a column looks like what is to be predicted; 0: it cannot be."""
     values = column.unique
-    labelled = max(1, profile.rows - column.missing)
     key = key_of(column.name)
+    if values < 2 and column.kind != "list" and key not in names.LABEL:
+        return 0.0
+    labelled = max(1, profile.rows - column.missing)
     words = set(key.split("_"))
     if column.kind in ("category", "boolean", "list"):
         if column.kind == "list" and not column.label_counts:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from assistant.data.cells import clean_text, make_frame, row_list, unique_names, unpack_lists
+from assistant.data.cells import clean_text, make_frame, row_list, unique_names
 from assistant.errors import PlainError
 
 _BLANK = re.compile(r"\s*")
@@ -36,10 +36,12 @@ def read_json(text: str, name: str) -> tuple[str, pd.DataFrame, list[str]]:
     notes: list[str] = []
     odd = _ODD_ESCAPE.search(text) is not None
     document, fault = _whole(text)
-    if fault is None and not (isinstance(document, dict) and "\n" not in text.strip() and not _container(document)):
-        rows, form = rows_of(document), "json"
+    if fault is not None:
+        rows, form = _lines(text, name, fault, notes), "jsonl"
+    elif isinstance(document, dict) and (name.lower().endswith((".jsonl", ".ndjson")) or not _container(document)):
+        rows, form = [document], "jsonl"  # a file of one line
     else:
-        rows, form = _lines(text, name, fault or "", notes), "jsonl"
+        rows, form = rows_of(document), "json"
     if rows is None:
         raise PlainError(
             "file-unsupported",
@@ -47,8 +49,7 @@ def read_json(text: str, name: str) -> tuple[str, pd.DataFrame, list[str]]:
             'A list of objects is expected, as [{"text": "…", "label": "…"}, …], or one object a line.',
             "Write one object for each example, all with the same keys.",
         )
-    frame = frame_from_objects(rows, notes, odd=odd)
-    return form, unpack_lists(frame, notes), notes
+    return form, frame_from_objects(rows, notes, odd=odd), notes
 
 
 def _load(text: str) -> Any:
@@ -208,8 +209,7 @@ def frame_from_objects(rows: list[Any], notes: list[str], *, odd: bool = False) 
         notes.append(f"Not every row has every key; missing are {', '.join(ragged[:5])}{more}. These cells are empty.")
     names = unique_names(keys, notes)
     columns = [[_clean(row.get(key)) if odd else row.get(key) for row in objects] for key in keys]
-    frame = make_frame(names, columns)
-    return frame
+    return make_frame(names, columns)
 
 
 def _clean(value: Any) -> Any:

@@ -256,7 +256,7 @@ def _prose(profile: Profile) -> list[TaskGuess]:
     if text is None or any(column.kind in ("image", "audio", "messages") for column in profile.columns):
         return []
     beside = [c for c in profile.columns if c is not text and c.kind not in ("id", "date", "empty")]
-    if beside:
+    if beside and (len(texts_of(profile)) > 1 or _labelled_texts(profile)):
         return []
     book = profile.format == "txt"
     writes = "The file is running text without labels: a model can learn to write like it."

@@ -139,8 +139,7 @@ def read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
     except Exception as error:
         raise _damaged(name, "a Parquet file", error) from error
     keep = [position for position, column in enumerate(names) if column != "__index_level_0__"]
-    frame = make_frame(unique_names([names[p] for p in keep], notes), [columns[p] for p in keep])
-    return unpack_lists(frame, notes), notes
+    return make_frame(unique_names([names[p] for p in keep], notes), [columns[p] for p in keep]), notes
 
 
 def _damaged(name: str, what: str, error: Exception) -> PlainError:
