@@ -73,37 +73,42 @@ def advise(
     data, machine = _start(draft, profile, hardware, guess, test_rows)
     task = draft.values["task"]
     if task is None:
-        plan = draft.plan()
-        fault = remarks.problem(plan, _any_model(), data, hardware, estimate.of(plan, _any_model(), data, hardware))
-        return Advice(plan=plan, advice=draft.refused, problem=_parts(fault) if profile else None)
+        return _nothing_to_learn(draft, data, hardware, profile is not None)
     languages = _translation(profile, draft.plan())
     need = models.Need(task=task, data=data, machine=machine, offline=offline, languages=languages)
     model = models.choose(need, draft)
-    if draft.plan().compute.target == "hf_jobs":
-        _flavor(need, model, draft)
-    _judgement(data, draft, task)
     minutes = _minutes(draft, machine, demo)
-    if task == "text-classification":
-        training.settle(training.Situation(data, model, hardware, draft.plan(), minutes), draft)
-    else:
-        tasks.settle(task, data, model, machine.gpu is not None, draft)
+    _settle(need, model, draft, hardware, minutes)
+    expected = estimate.of(draft.plan(), model, data, hardware)
+    late, said = _time_limit(draft, machine, demo, minutes, expected)
     plan = draft.plan()
-    expected = estimate.of(plan, model, data, hardware)
-    fault, late = _time_limit(draft, machine, demo, minutes, expected)
-    plan = draft.plan()
-    fault = remarks.problem(plan, model, data, hardware, expected) or fault
     said = [
-        *draft.refused, *late, *remarks.about_tool(plan, data, goal), *remarks.about_data(plan, data, model),
+        *draft.refused, *said, *remarks.about_tool(plan, data, goal), *remarks.about_data(plan, data, model),
         *remarks.about_model(plan, model, offline), *remarks.about_machine(plan, hardware),
     ]  # fmt: skip
+    fault = remarks.problem(plan, model, data, hardware, expected) or late
     if profile is None or fault is None:
         return Advice(plan=plan, advice=said)
     nearest = _nearest(fault, plan, need, hardware, expected)
     return Advice(plan=plan, advice=said, problem=_parts(fault), nearest=nearest)
 
 
-def _any_model() -> Model:
-    return catalog.lookup(None)
+def _nothing_to_learn(draft: Draft, data: DataFacts, hardware: Hardware, has_file: bool) -> Advice:
+    """A plan without a task: a problem when there is a file, else a draft."""
+    plan, model = draft.plan(), catalog.lookup(None)
+    fault = remarks.problem(plan, model, data, hardware, estimate.of(plan, model, data, hardware))
+    return Advice(plan=plan, advice=draft.refused, problem=_parts(fault) if has_file else None)
+
+
+def _settle(need: models.Need, model: Model, draft: Draft, hardware: Hardware, minutes: float) -> None:
+    """Machine, metric, split, method and training."""
+    if draft.plan().compute.target == "hf_jobs":
+        _flavor(need, model, draft)
+    _judgement(need.data, draft, need.task)
+    if need.task == "text-classification":
+        training.settle(training.Situation(need.data, model, hardware, draft.plan(), minutes), draft)
+    else:
+        tasks.settle(need.task, need.data, model, need.machine.gpu is not None, draft)
 
 
 def _parts(fault: PlainError | None) -> dict[str, str] | None:
