@@ -23,7 +23,25 @@ _MEASURED = {
     "r2": ("it explains a share of the differences (R²) of ", ""),
     "spearman": ("its answers rank the texts with a correlation of ", ""),
 }
-_PERCENT = frozenset(_MEASURED) - {"mae", "rmse", "r2", "spearman"}
+#: metric -> its name in a table.
+METRIC_NAMES = {
+    "accuracy": "accuracy",
+    "f1": "F1, mean of the classes",
+    "balanced_accuracy": "balanced accuracy",
+    "precision": "precision of the rarer class",
+    "recall": "recall of the rarer class",
+    "roc_auc": "area under the ROC curve",
+    "f1_micro": "F1 over all labels",
+    "f1_macro": "F1, mean of the labels",
+    "precision_micro": "precision over all labels",
+    "recall_micro": "recall over all labels",
+    "subset_accuracy": "all labels right",
+    "mae": "mean error",
+    "rmse": "root mean square error",
+    "r2": "R²",
+    "spearman": "rank correlation",
+}
+_PERCENT = frozenset(METRIC_NAMES) - {"mae", "rmse", "r2", "spearman"}
 _VERB = {"mae": "is off by", "rmse": "has an error of"}
 
 
