@@ -31,7 +31,8 @@ def cover(text: str, words: frozenset[str]) -> float:
     tokens = re.findall(r"[a-z0-9][a-z0-9'-]*", text)
     if not tokens:
         return 0.0
-    return sum(token in words or token in _FILLER or token in _RUN_WORDS or token.isdigit() for token in tokens) / len(tokens)
+    known = [token for token in tokens if token in words or token in _FILLER or token in _RUN_WORDS or token.isdigit()]
+    return len(known) / len(tokens)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -94,9 +95,11 @@ def run_numbers(text: str) -> list[int | str]:
 
 
 def is_start(text: str) -> bool:
-    """A yes and nothing else."""
+    """A yes and nothing else; "train a model" and "train on this file" ask for a plan."""
     match = _START.search(text)
-    if not match or negated(text, match.start()) or re.search(r"\b(?:not|never|later|wait|until|unless|before you|hold on)\b", text):
+    if not match or re.search(r"\b(?:train|run|start|build|make)\w* (?:me )?(?:an?|some|on (?:this|that|it|these|my)|with (?:this|that|these|my)|from|another|new)\b", text):
+        return False
+    if negated(text, match.start()) or re.search(r"\b(?:not|never|later|wait|until|unless|before you|hold on)\b", text):
         return False
     if re.search(r"\bwhat\b|\bhow\b|\bwhen\b|\bwhy\b|\?$", text) and not re.search(r"\b(?:can|could|will|would) (?:you|we)\b", text):
         return False
@@ -119,7 +122,7 @@ def trailing_start(text: str) -> bool:
         r"(?: it| that| now| please| the training| the run| training| right away| immediately| already| then| off| ahead| straight away| at once| directly)*[.! ]*$",
         text,
     )
-    return bool(match) and not negated(text, match.end() - 3) and not re.search(r"\b(?:do not|not|never) (?:\w+ )?(?:start|run|begin|train|go|launch)", text)
+    return match is not None and not negated(text, match.end() - 3) and not re.search(r"\b(?:do not|not|never) (?:\w+ )?(?:start|run|begin|train|go|launch)", text)
 
 
 # ---------------------------------------------------------------- everything else

@@ -114,7 +114,7 @@ _SECRET = re.compile(
     r"be uploaded|uploaded|sent|shared|put online|go online|go to the cloud)\b|\bprivate data\b|\bdata (?:is|are) private\b|\bgdpr\b|\bpatient(?:s'?)? (?:data|records)\b|\bstays? (?:here|in the house|on (?:this|my|our))\b"
     r"|\bno (?:upload|cloud|data leaves)\b|\bkeep (?:it|everything|the data|all)(?: \w+)? (?:here|local|private|on (?:this|my|our))\b|\bnda\b|\bmust stay\b|\boffline only\b"
 )
-_OWN_CARD = re.compile(r"\b(?:my|our|have|got|own|with) (?:an? |1 |one |the |\d )?(?:nvidia )?$")
+_OWN_CARD = re.compile(r"\b(?:my|our|have|got|own) (?:an? |1 |one |the |\d )?(?:nvidia )?$")
 
 
 def read_compute(text: str) -> dict[str, Any]:
