@@ -218,7 +218,7 @@ def _mostly_text(data: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")) or wide_encoding(head):
         return True
     control = sum(head.count(byte) for byte in (*range(9), *range(14, 27), *range(28, 32), 127))
-    return control <= max(0.02 * len(head), 3) and not (len(head) < 64 and control > 0.1 * len(head))
+    return control <= max(0.02 * len(head), 3)
 
 
 def _unsupported(name: str, what: str, fix: str) -> PlainError:

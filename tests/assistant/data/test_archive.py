@@ -51,8 +51,8 @@ def test_one_folder_is_no_class(folder: str) -> None:
 def test_metadata_is_joined_by_file_name() -> None:
     content = zip_of(
         {
-            "metadata.csv": "file_name,transcription\nclips/1.wav,hello there\nclips/2.wav,good bye\nclips/9.wav,gone\n",
-            "clips/1.wav": "RIFF", "clips/2.wav": "RIFF", "clips/3.wav": "RIFF",
+            "metadata.csv": "file_name,transcription\nclips/1.wav,hello there\nclips/2.wav,good bye\nclips/9.wav,no\n",
+            **{f"clips/{number}.wav": "RIFF" for number in (1, 2, 3)},
         }
     )  # fmt: skip
     found = read(content, "voices.zip")
