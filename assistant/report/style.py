@@ -99,7 +99,7 @@ CARDS = f"""
 .fa-table, .fa-matrix {{ border-collapse: collapse; font-size: .87rem; line-height: 1.4;
   font-variant-numeric: tabular-nums; margin: 0; }}
 .fa-card table.fa-table, .fa-text table.fa-table {{ width: 100%; border: 0; }}
-.fa-card table.fa-matrix, .fa-card table.fa-matrix tr {{ border: 0; }}
+.fa-card table.fa-matrix, .fa-card table.fa-matrix tr, .fa-card table.fa-table tr {{ border: 0; }}
 .fa-card .fa-corner {{ white-space: nowrap; }}
 .fa-table th, .fa-matrix th {{ font-weight: 600; color: var(--fa-ink-3); font-size: .8rem; text-align: left; }}
 .fa-table th, .fa-table td {{ padding: 7px 14px 7px 0; border: 0; border-bottom: 1px solid var(--fa-line);

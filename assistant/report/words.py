@@ -52,12 +52,13 @@ VERDICTS = {
 PHASES = {
     "starting": "Starting",
     "reading": "Reading the data",
-    "loading": "Loading the model",
+    "model": "Loading the model",
     "splitting": "Splitting the rows",
     "baselines": "Baselines",
     "features": "Reading every text once",
     "head": "Fitting the last layer",
     "training": "Training",
+    "from_scratch": "Training from scratch, to compare",
     "testing": "Testing",
     "saving": "Saving",
 }

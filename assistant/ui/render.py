@@ -243,7 +243,8 @@ def _sample(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     shown = [str(name) for name in names[:6]]
     head = "".join(f"<th>{escape(name)}</th>" for name in shown)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(row.get(name)))}</td>" for name in shown) + "</tr>" for row in rows[:5]
+        "<tr>" + "".join(f"<td><div>{escape(_cell(row.get(name)))}</div></td>" for name in shown) + "</tr>"
+        for row in rows[:4]
     )
     return (
         f'<section><h4>The first rows</h4><div class="fa-scroll"><table class="fa-table fa-sample">'
@@ -299,7 +300,7 @@ CHOICES = {
     "compute.precision": "Precision",
     "output.publish": "Published to",
 }
-ALWAYS_SHOWN = 5
+ALWAYS_SHOWN = 3
 
 
 def plan_card(reply: Reply) -> str:

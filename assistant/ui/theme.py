@@ -230,6 +230,7 @@ PARTS = f"""
 .fa-columns .fa-used span {{ color: var(--fa-accent-text); }}
 .fa-columns b {{ font-weight: 600; }}
 .fa-card .fa-sample td {{ min-width: 110px; max-width: 340px; color: var(--fa-ink-2); }}
+.fa-sample td div {{ display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }}
 .fa-findings {{ list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; font-size: .92rem; }}
 .fa-findings li {{ position: relative; padding-left: 20px; margin: 0; }}
 .fa-findings li::before {{ content: ""; position: absolute; left: 3px; top: .5em; width: 8px; height: 8px;
