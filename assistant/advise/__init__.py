@@ -1,1 +1,1 @@
-"""Which model, method and settings suit these data on this machine, with reasons, and what it will cost. Pure, torch-free."""
+"""Which model, method and settings suit these data on this machine, with reasons, and what it will cost. No torch."""
