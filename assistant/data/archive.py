@@ -80,6 +80,20 @@ def _check_size(members: list[zipfile.ZipInfo], size: int, name: str) -> None:
         )
 
 
+def check_unpacked(archive: zipfile.ZipFile, name: str, most: int) -> None:
+    """Refuse an archive that claims to unpack to more than `most` bytes.
+
+    Raises:
+        PlainError: file-too-large.
+    """
+    claimed = sum(member.file_size for member in archive.infolist())
+    if claimed > most:
+        raise PlainError(
+            "file-too-large", f"{name} unpacks to {claimed / 1024**2:,.0f} MB.",
+            f"At most {most // 1024**2} MB of it can be read.", "Save it as CSV with the columns that matter.",
+        )  # fmt: skip
+
+
 def _check_member(member: zipfile.ZipInfo, name: str) -> None:
     path = member.filename
     outside = path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path) or ".." in re.split(r"[/\\]", path)

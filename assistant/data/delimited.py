@@ -20,6 +20,7 @@ from assistant.data.cells import (
     unpack_lists,
 )
 from assistant.data.names import IN_HEADERS
+from assistant.errors import PlainError
 
 #: A cell may be as long as an upload; the module's own limit is 128 KiB.
 csv.field_size_limit(2**31 - 1)
@@ -28,6 +29,8 @@ csv.field_size_limit(2**31 - 1)
 _USUAL = ("\t", "|", ";", ",")
 _RARE = ("^", "~", "\x01", "\x1f", ":", "#")
 _NO_DELIMITER = "\x1e"
+#: Cells that are read at most; each takes some 60 bytes of memory or more.
+MAX_CELLS = 50_000_000
 #: A quoted cell that does not close within so many lines is a quote that somebody forgot.
 _MAX_QUOTED_LINES = 2_000
 _SNIFFED_LINES = 200
@@ -100,8 +103,17 @@ def parse(text: str, delimiter: str) -> tuple[Records, list[int]]:
     The quick way is the csv module in strict mode. Only if that objects, line by line: outside of a quoted cell the
     number of quotes so far is even, so a record ends at the first line end where it is.
     """
+    records: Records = []
+    cells = 0
     try:
-        return list(csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter, strict=True)), []
+        for record in csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter, strict=True):
+            records.append(record)
+            cells += len(record) + 1
+            if cells > MAX_CELLS:
+                raise PlainError(
+                    "file-too-large", f"The file has more than {MAX_CELLS:,} cells.", "", "Upload a part of the rows."
+                )
+        return records, []
     except csv.Error:
         return _parse_line_by_line(text.split("\n"), delimiter)
 

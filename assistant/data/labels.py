@@ -65,7 +65,8 @@ def label_score(column: ColumnProfile, profile: Profile) -> float:
     """How much a column looks like what is to be predicted; 0: it cannot be."""
     values = column.unique
     key = key_of(column.name)
-    if values < 2 and column.kind != "list" and key not in names.LABEL:
+    last = profile.columns[-1] is column
+    if values < 2 and column.kind != "list" and not last and key not in names.LABEL:
         return 0.0
     labelled = max(1, profile.rows - column.missing)
     words = set(key.split("_"))
@@ -88,7 +89,7 @@ def label_score(column: ColumnProfile, profile: Profile) -> float:
     else:
         score += 0.15 if column.kind != "number" else 0.0
     score -= 0.15 if values < 2 or (column.kind == "category" and values > 0.2 * labelled) else 0.0
-    score += 0.05 if profile.columns[-1] is column else 0.0
+    score += 0.05 if last else 0.0
     return score
 
 

@@ -183,7 +183,9 @@ def _read(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
 def _read_zip(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
     with archive.open_archive(data, name) as opened:
         members = set(opened.namelist())
-    if "xl/workbook.xml" in members or ("[Content_Types].xml" in members and any(m.startswith("xl/") for m in members)):
+        if "xl/workbook.xml" in members:
+            archive.check_unpacked(opened, name, archive.MAX_TABLE_BYTES)
+    if "xl/workbook.xml" in members:
         return "xlsx", *sheets.read_xlsx(data, name)
     for member, what, fix in _DOCUMENTS:
         if any(found == member or (found.endswith("/" + member) and member == "data.pkl") for found in members):

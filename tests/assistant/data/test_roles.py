@@ -167,3 +167,8 @@ def test_shapes_of_classification(content: str, expected: Expected) -> None:
 def test_shapes_of_json_lines(line: str, expected: Expected) -> None:
     content = "\n".join(line.replace("%d", str(n)) for n in range(12))
     assert guess(content, "data.jsonl") == expected
+
+
+def test_a_last_column_with_one_value_is_still_the_label() -> None:
+    """So that the check can say that there is only one class."""
+    assert guess(table("comment,mood", "good")) == (TEXT, SINGLE, {"text": "comment", "label": "mood"})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from files import read, rows, save, xlsx_of, zip_of
 
+from assistant.data import archive, delimited, sheets
 from assistant.data import table as table_module
 from assistant.data.table import ERROR_CODES, Table, read_table, write_rows
 from assistant.errors import PlainError
@@ -358,3 +360,37 @@ def test_the_canonical_copy_reads_back_the_same(tmp_path: Path) -> None:
 def test_the_name_is_the_one_that_the_person_knows(tmp_path: Path) -> None:
     path = save(tmp_path / "upload-17", "text;label\na;b\n")
     assert read_table(path, name="meine Daten.csv").name == "meine Daten.csv"
+
+
+# ---------------------------------------------------------------- files made to exhaust the machine
+
+
+def test_more_cells_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "MAX_CELLS", 100)
+    with pytest.raises(PlainError) as caught:
+        read("text,label\n" + "a,b\n" * 100)
+    assert caught.value.code == "file-too-large"
+
+
+def test_a_little_parquet_that_stands_for_a_lot(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    pd.DataFrame({"text": ["x" * 10_000] * 5_000}).to_parquet(stream)
+    assert len(stream.getvalue()) < 100_000
+    monkeypatch.setattr(sheets, "MAX_PARQUET_BYTES", 10_000_000)
+    with pytest.raises(PlainError) as caught:
+        read(stream.getvalue(), "bomb.parquet")
+    assert caught.value.code == "file-too-large"
+
+
+def test_entities_that_multiply_in_a_workbook() -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    with zipfile.ZipFile(io.BytesIO(xlsx_of([["text", "label"], ["a", "b"]]))) as book:
+        members = {name: book.read(name) for name in book.namelist()}
+    sheet = members["xl/worksheets/sheet1.xml"].decode().replace("<t>a</t>", "<t>&l9;</t>")
+    members["xl/worksheets/sheet1.xml"] = f'<!DOCTYPE worksheet [<!ENTITY l0 "lol">{laughs}]>{sheet}'.encode()
+    assert refused(zip_of(members), "laughs.xlsx").code == "file-unreadable"
+
+
+def test_a_workbook_that_claims_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_TABLE_BYTES", 1_000)
+    assert refused(xlsx_of([["text", "label"], ["a", "b"]]), "huge.xlsx").code == "file-too-large"
