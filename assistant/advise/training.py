@@ -122,7 +122,7 @@ def ladder(best: Way, model: Model) -> Iterator[Way]:
 
 def allowed(way: Way, draft: Draft) -> bool:
     """Whether a way keeps to what the person asked for."""
-    return way.method not in draft.avoid and draft.method in (None, way.method)
+    return way.method == draft.method if draft.method else way.method not in draft.avoid
 
 
 def asked_ways(best: Way, model: Model, draft: Draft) -> list[Way]:
