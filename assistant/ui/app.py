@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,127 +21,48 @@ from assistant.ui import quick
 quick.install()
 
 import gradio as gr  # noqa: E402 - after the hook that shortens its import
+from gradio.components.chatbot import ComponentMessage  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
 from assistant.data import examples  # noqa: E402
 from assistant.errors import PlainError  # noqa: E402
-from assistant.report.run import RunView  # noqa: E402
-from assistant.session import Session, StoredMessage  # noqa: E402
+from assistant.session import Session  # noqa: E402
 from assistant.ui import downloads, render, settings, theme  # noqa: E402
-from recipes.events import Result  # noqa: E402
-from recipes.plan import Plan  # noqa: E402
+from assistant.ui.pages import Pages  # noqa: E402
 
 log = logging.getLogger(__name__)
 
-#: Messages of a conversation that a page shows; more cost every page at every change.
-WINDOW = 50
 #: Seconds between two looks at the session.
 TICK_SECONDS = 2.0
 #: Answers that are prepared at the same time; each may read a file or wait for a model.
 ANSWERS_AT_ONCE = 8
-MAX_DRAWN = 200
 STORAGE_KEY = "finetune-assistant-chat"
 LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]", "::1"]
 FILE_TYPES = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".zip", ".conll", ".gz"]
 
-View = list[dict[str, Any]]
+
+def _template() -> ComponentMessage:
+    """Plain HTML without a script as Gradio's chat sends it, made once: a new component for each message is dear."""
+    component = gr.HTML("", js_on_load=None, apply_default_css=False, render=False)
+    made = gr.Chatbot(render=False).postprocess([{"role": "assistant", "content": component}])
+    (content,) = made.root[0].content
+    if not isinstance(content, ComponentMessage):  # Gradio would have changed
+        raise TypeError(f"gr.Chatbot turned gr.HTML into {type(content).__name__}; a ComponentMessage was expected")
+    return content
 
 
-class Pages:
-    """What all open pages share: the session, and the conversations as last drawn."""
+class Drawing:
+    """Blocks -> messages of `gr.Chatbot`."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.examples = _examples()
-        self._drawn: OrderedDict[str, tuple[str, View]] = OrderedDict()
-        self._live: dict[str, list[str]] = {}
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        self._template = _template()
 
-    def known(self, conversation: object) -> str:
-        """The conversation's id if there is such a one, else ""; what a page or an address says is never trusted."""
-        try:
-            self.session.state(str(conversation or ""))
-        except PlainError:
-            return ""
-        return str(conversation)
-
-    def signature(self, conversation: str) -> str:
-        """Changes whenever the page of a conversation would look different."""
-        if not conversation:
-            return "welcome"
-        parts: list[object] = [self.session.version(conversation)]
-        for run in self._live.get(conversation, []):
-            view = self.session.run_view(run, conversation)
-            parts += [run, view["status"], view["updated_at"], view["step"]]
-        return json.dumps(parts)
-
-    def view(self, conversation: str, signature: str) -> View:
-        """The newest messages, drawn; tabs of one conversation share the drawing."""
-        with self._lock:
-            known = self._drawn.get(conversation)
-        if known is not None and known[0] == signature:
-            return known[1]
-        messages = self.session.messages(conversation, limit=WINDOW) if conversation else []
-        runs = self._runs(conversation, messages)
-        if messages:
-            blocks = render.view(messages, runs, chat=conversation)
-        else:
-            blocks = [render.Block("assistant", render.welcome(self.examples, demo=self.session.limits.demo))]
-        drawn = [_message(block) for block in blocks]
-        with self._lock:
-            self._live[conversation] = [run.id for run in runs.values() if run.view.live]
-            self._drawn[conversation] = (signature, drawn)
-            self._drawn.move_to_end(conversation)
-            while len(self._drawn) > MAX_DRAWN:
-                oldest, _ = self._drawn.popitem(last=False)
-                self._live.pop(oldest, None)
-        return drawn
-
-    def _runs(self, conversation: str, messages: list[StoredMessage]) -> dict[str, render.RunShown]:
-        wanted = [str(m.reply.data.get("run", "")) for m in messages if m.reply and m.reply.card in ("run", "report")]
-        found: dict[str, render.RunShown] = {}
-        for run in dict.fromkeys(wanted):
-            try:
-                found[run] = self._run(run, conversation)
-            except PlainError:
-                continue  # it was deleted: the message's own text is shown
-        return found
-
-    def _run(self, run: str, conversation: str) -> render.RunShown:
-        view = RunView.model_validate(fields := self.session.run_view(run, conversation))
-        result, plan = None, None
-        if view.status == "finished":
-            shown = self.session.show(run, conversation)
-            result = Result.model_validate(shown["result"]) if shown["result"] else None
-            plan = Plan.model_validate(shown["plan"]) if shown["plan"] else None
-        links = downloads.links(fields["id"], conversation) if result else {}
-        return render.RunShown(run, int(fields["number"]), view, result, plan, links)
-
-    def is_live(self, conversation: str) -> bool:
-        """Whether a run of the conversation goes on or waits, as of the last drawing."""
-        return bool(self._live.get(conversation))
-
-    def say(self, conversation: str, text: str, files: list[Path], visitor: str | None) -> None:
-        """Say it; whatever goes wrong becomes a reply or a notice, never a stack trace on the page."""
-        try:
-            self.session.say(conversation, text, files, visitor=visitor)
-        except PlainError as error:
-            gr.Warning(render.keep(error.text()), title="Not done")
-        except Exception:
-            log.exception("an answer failed")
-            gr.Warning("Something in the assistant itself went wrong. Nothing is lost; the details are in its log.")
-
-
-def _message(block: render.Block) -> dict[str, Any]:
-    """A block as Gradio's chat takes it: plain HTML without a script."""
-    return {"role": block.role, "content": gr.HTML(block.html, js_on_load=None, apply_default_css=False)}
-
-
-def _examples() -> list[render.Example]:
-    """The shipped examples as cards of the welcome."""
-    shipped = {name: examples.example(name) for name in examples.example_names()}
-    return [render.Example(name, one.title, one.description) for name, one in shipped.items()]
+    def message(self, block: render.Block) -> dict[str, Any]:
+        """One message."""
+        props = {**self._template.props, "value": block.html}
+        content = self._template.model_copy(update={"value": block.html, "props": props})
+        return {"role": block.role, "content": [content]}
 
 
 # ---------------------------------------------------------------- the page
@@ -202,22 +121,19 @@ class Handlers:
     def __init__(self, pages: Pages, parts: Parts) -> None:
         self._pages = pages
         self._parts = parts
+        self._drawing = Drawing()
 
     def _nothing(self, more: int = 0) -> list[Any]:
         return [gr.skip()] * (len(self._parts.shown) + more)
 
     def _look(self, conversation: str, seen: str | None = None) -> list[Any]:
         """Updates for `Parts.shown`; none when the page shows it already."""
-        pages, form = self._pages, self._parts.form
-        signature = pages.signature(conversation)
-        if signature == seen:
+        now = self._pages.look(conversation)
+        if now.signature == seen:
             return self._nothing()
-        view = pages.view(conversation, signature)
-        signature = pages.signature(conversation)  # now that it is known which runs are live
-        state = pages.session.state(conversation) if conversation else None
-        changeable = state is not None and not state.trying and not pages.is_live(conversation)
-        plan = state.plan if state is not None and changeable else None
-        return [view, signature, conversation, theme.mode(state is not None and state.trying), *form.show(plan)]
+        view = [self._drawing.message(block) for block in now.blocks]
+        plan = None if now.live or now.trying else now.plan
+        return [view, now.signature, conversation, theme.mode(now.trying), *self._parts.form.show(plan)]
 
     def load(self, stored: Any, request: gr.Request) -> list[Any]:
         """A page opens. The address counts only where the browser remembers nothing: no link may plant a chat."""
@@ -226,9 +142,7 @@ class Handlers:
 
     def tick(self, stored: Any, seen: str, busy: bool) -> list[Any]:
         """Two seconds went by."""
-        if busy or (isinstance(stored, str) and self._pages.signature(stored) == seen):
-            return self._nothing()  # the usual case, kept cheap: every open page asks
-        return self._look(self._pages.known(stored), seen)
+        return self._nothing() if busy else self._look(self._pages.known(stored), seen)
 
     def fresh(self) -> list[Any]:
         """A new chat; the old one stays in the home."""
@@ -266,14 +180,15 @@ class Handlers:
     def _talk(self, stored: Any, text: str, files: list[Path], request: gr.Request | None) -> Iterator[list[Any]]:
         """Two updates: at once the words with the sign of thinking, then the answer."""
         pages = self._pages
-        visitor = _visitor(pages, request) if request is not None else None
+        visitor = _visitor(pages.session, request) if request is not None else None
         known = pages.known(stored)
         conversation = known or pages.session.open(None, visitor)
-        said = render.said(text, [path.name for path in files])
-        waiting = [*pages.view(known, pages.signature(known))] if known else []
-        waiting += [_message(render.Block("user", said)), _message(render.Block("assistant", render.thinking()))]
+        blocks = [*pages.look(known).blocks] if known and pages.look(known).messages else []
+        blocks.append(render.Block("user", render.said(text, [path.name for path in files])))
+        blocks.append(render.Block("assistant", render.thinking()))
+        waiting = [self._drawing.message(block) for block in blocks]
         yield [waiting, "", conversation, *[gr.skip()] * (len(self._parts.shown) - 3), True]
-        pages.say(conversation, text, files, visitor)
+        _say(pages.session, conversation, text, files, visitor)
         yield [*self._look(conversation), False]
 
 
@@ -311,9 +226,20 @@ def _pressed(said: str) -> tuple[str, list[Path]]:
     return str(wish.get("say") or "")[:2000], []
 
 
-def _visitor(pages: Pages, request: gr.Request) -> str | None:
+def _say(session: Session, conversation: str, text: str, files: list[Path], visitor: str | None) -> None:
+    """Say it; whatever goes wrong becomes a notice, never a stack trace on the page."""
+    try:
+        session.say(conversation, text, files, visitor=visitor)
+    except PlainError as error:
+        gr.Warning(render.keep(error.text()), title="Not done")
+    except Exception:
+        log.exception("an answer failed")
+        gr.Warning("Something in the assistant itself went wrong. Nothing is lost; the details are in its log.")
+
+
+def _visitor(session: Session, request: gr.Request) -> str | None:
     """Who is counted on a public page: the address that the nearest proxy saw, as a hash."""
-    if not pages.session.limits.demo:
+    if not session.limits.demo:
         return None
     forwarded = str(request.headers.get("x-forwarded-for") or "").split(",")[-1].strip()
     address = forwarded or (request.client.host if request.client else "")

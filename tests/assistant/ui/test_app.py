@@ -15,7 +15,8 @@ import pytest
 from assistant.chat.turns import Intent, Option, Reply, State
 from assistant.errors import PlainError
 from assistant.session import Answer, Session
-from assistant.ui import app, settings
+from assistant.ui import app, render, settings
+from assistant.ui.pages import RUN_SECONDS, WINDOW, Pages
 from recipes import events as contract
 from recipes.plan import Plan
 
@@ -50,7 +51,7 @@ def handlers(talking: Talking) -> app.Handlers:
     made: list[app.Handlers] = []
     genuine = app.Handlers
 
-    def keep(pages: app.Pages, parts: app.Parts) -> app.Handlers:
+    def keep(pages: Pages, parts: app.Parts) -> app.Handlers:
         made.append(genuine(pages, parts))
         return made[-1]
 
@@ -65,7 +66,7 @@ def request(**query: str) -> Any:
 
 
 def html(updates: list[Any]) -> str:
-    return "\n".join(message["content"].value for message in updates[0])
+    return "\n".join(message["content"][0].value for message in updates[0])
 
 
 def skipped(updates: list[Any]) -> bool:
@@ -144,6 +145,7 @@ def test_a_live_run_is_redrawn_when_it_moves(handlers: app.Handlers, talking: Ta
     assert skipped(handlers.tick(chat, drawn[1], False))
     writer = contract.EventWriter(talking.home.run_dir(run) / "events.jsonl")
     writer.write(contract.Progress(at=time.time() + 1, step=4, total_steps=9))
+    time.sleep(RUN_SECONDS)
     assert "step 4 of 9" in html(handlers.tick(chat, drawn[1], False))
 
 
@@ -152,6 +154,33 @@ def test_a_finished_run_shows_its_report_with_downloads(handlers: app.Handlers, 
     run = add_run(talking, chat)
     drawn = html(handlers.tick(chat, "", False))
     assert "On 20 texts it never saw" in drawn and f'href="download/{run}/model.zip?chat={chat}"' in drawn
+
+
+def test_a_run_that_goes_on_after_its_end_is_live_again(handlers: app.Handlers, talking: Talking) -> None:
+    chat = said(handlers, "hello")[0][2]
+    run = add_run(talking, chat, finished=False)
+    writer = contract.EventWriter(talking.home.run_dir(run) / "events.jsonl")
+    writer.write(contract.Cancelled(at=time.time() + 1, step=3, model_kept=True))
+    talking.store.set_status(run, "cancelled")
+    time.sleep(RUN_SECONDS)
+    stopped = handlers.tick(chat, "", False)
+    assert "Stopped after" in html(stopped) and skipped(handlers.tick(chat, stopped[1], False))
+    talking.store.set_status(run, "running")
+    writer.write(contract.Resumed(at=time.time() + 2, step=3))
+    talking.store.add_message(chat, "user", {"text": "resume", "files": []})
+    assert "stop run" in html(handlers.tick(chat, stopped[1], False))
+
+
+def test_the_chat_sends_what_gradio_itself_would_send() -> None:
+    """The quick way to a message equals the documented one."""
+    block = render.Block("assistant", "<b>{x}</b>")
+    slow = gr.HTML(block.html, js_on_load=None, apply_default_css=False, render=False)
+    chat = in_a_loop(lambda: gr.Chatbot(render=False))
+    documented = chat.postprocess([{"role": "assistant", "content": slow}]).model_dump()
+    quick = chat.postprocess([app.Drawing().message(block)]).model_dump()
+    for tree in (documented[0]["content"][0]["props"], quick[0]["content"][0]["props"]):
+        tree.pop("elem_id", None)
+    assert quick == documented
 
 
 def test_a_deleted_run_leaves_the_words(handlers: app.Handlers, talking: Talking) -> None:
@@ -165,7 +194,7 @@ def test_a_long_chat_shows_its_newest_messages(handlers: app.Handlers, talking: 
     for number in range(80):
         talking.store.add_message(chat, "user", {"text": f"message {number}", "files": []})
     view = handlers.tick(chat, "", False)[0]
-    assert len(view) == app.WINDOW and "message 79" in view[-1]["content"].value
+    assert len(view) == WINDOW and "message 79" in view[-1]["content"][0].value
 
 
 # ---------------------------------------------------------------- saying
@@ -276,12 +305,14 @@ def test_every_setting_is_a_path_of_the_plan() -> None:
 
 def test_a_demo_counts_visitors_by_the_nearest_proxys_word(tmp_path: Path) -> None:
     session = Session(tmp_path / "home", demo=True)
-    pages = app.Pages(session)
     ask = request()
     ask.headers = {"x-forwarded-for": "forged, 10.0.0.9"}
     same = request()
     same.headers = {"x-forwarded-for": "other, 10.0.0.9"}
-    one, two, three = (app._visitor(pages, each) for each in (ask, same, request()))
+    one, two, three = (app._visitor(session, each) for each in (ask, same, request()))
     assert one == two != three and one is not None and "10.0" not in one
     session.close()
-    assert app._visitor(app.Pages(Talking(tmp_path / "open")), request()) is None
+
+
+def test_at_home_nobody_is_counted(talking: Talking) -> None:
+    assert app._visitor(talking, request()) is None
