@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from recipes.events import Cancelled, EventWriter, Finished, Resumed, Result, Started, Warned
+from recipes.events import Cancelled, EventWriter, Finished, Result, Resumed, Started, Warned
 from recipes.parts import checkpoints
 from recipes.parts.context import RunContext, ranks_from_environment
 from recipes.parts.errors import RecipeError, Stopped, explain, is_out_of_memory
@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("plan", type=Path, help="plan.json; its folder becomes the run's folder")
     parser.add_argument("--micro-batch-size", type=int, default=None, help="at most so many rows in memory at once")
     arguments = parser.parse_args(argv)
+    # Threads that wait sleep instead of spinning: with busy neighbours that is twice as fast. Read when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     directory = arguments.plan.resolve().parent
     rank, world_size, local_world_size = ranks_from_environment()
     run = RunContext(
@@ -50,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     if run.is_main:
         (directory / "result.json").unlink(missing_ok=True)
-    with _signals(run):
+    with _Signals(run):
         return _guarded(arguments.plan, run)
 
 
@@ -198,8 +200,8 @@ def _go_on_smaller(path: Path, run: RunContext) -> None:
     run.write(
         Warned(
             code="out-of-memory",
-            text=f"Memory ran out with {now} texts at once. The run goes on with {smaller} at once; each step still learns "
-            "from as many texts, so the result stays the same, only slower.",
+            text=f"Memory ran out with {now} texts at once. The run goes on with {smaller} at once; each step still "
+            "learns from as many texts, so the result stays the same, only slower.",
         )
     )
     _remember_time(run)
@@ -212,7 +214,7 @@ def _go_on_smaller(path: Path, run: RunContext) -> None:
 # Signals
 
 
-class _signals:  # noqa: N801 reads as a statement
+class _Signals:
     """While entered, SIGTERM and SIGINT ask the run to stop at its next step."""
 
     def __init__(self, run: RunContext) -> None:

@@ -50,7 +50,7 @@ def step_of(folder: Path) -> int:
 
 def newest_valid(folder: Path) -> tuple[Path | None, list[Path]]:
     """The newest checkpoint that is whole, and the newer ones that are not."""
-    damaged = []
+    damaged: list[Path] = []
     for checkpoint in _newest_first(folder):
         if is_valid(checkpoint):
             return checkpoint, damaged

@@ -70,7 +70,7 @@ class RunContext:
 
     def note(self, text: str) -> None:
         """A sentence for the report."""
-        if text not in self.notes:
+        if text and text not in self.notes:
             self.notes.append(text)
 
     @contextmanager

@@ -146,10 +146,14 @@ def labelled_rows(records: list[Record], plan: Plan, names: list[str] | None, wa
     kept = np.array([row for row in range(len(records)) if usable[row] and texts[row].strip()], dtype=np.int64)
     unknown = sum(1 for state in usable if state is None)
     if unknown:
-        warn("unknown-test-labels", f"{unknown:,} rows of {file_name} have a label that no row to learn from has; they are left out.")  # fmt: skip
+        warn(
+            "unknown-test-labels",
+            f"{unknown:,} rows of {file_name} have a label that no row to learn from has; they are left out.",
+        )
     left_out = len(records) - len(kept) - unknown
     if left_out > 0:
-        warn("rows-left-out", f"{left_out:,} of {len(records):,} rows of {file_name} are left out: their text or their label is empty.")  # fmt: skip
+        empty = f"{left_out:,} of {len(records):,} rows of {file_name}"
+        warn("rows-left-out", f"{empty} are left out: their text or their label is empty.")
     if len(kept) == 0:
         raise RecipeError(
             "no-usable-rows",
@@ -248,7 +252,7 @@ def _numbers(records: list[Record], plan: Plan, names: list[str] | None) -> Read
         if label_name(value) is None:
             continue
         try:
-            labels[row] = float(value)
+            labels[row] = float(str(value))
         except (TypeError, ValueError):
             raise RecipeError(
                 "label-not-number",

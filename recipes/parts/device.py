@@ -50,7 +50,10 @@ class Device:
 
         precision = precision or self.precision
         if precision in ("bfloat16", "float16"):
-            return torch.autocast(self.torch_device.type, dtype=getattr(torch, precision))
+            context: AbstractContextManager[Any] = torch.autocast(
+                self.torch_device.type, dtype=getattr(torch, precision)
+            )
+            return context
         return contextlib.nullcontext()
 
     def use(self, precision: Precision) -> None:
@@ -66,6 +69,7 @@ def set_up(run: RunContext) -> Device:
     import torch
     from accelerate import PartialState
 
+    _be_quiet()
     threads = max(1, available_cores() // run.local_world_size)
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -80,6 +84,14 @@ def set_up(run: RunContext) -> Device:
         return Device(device, torch.cuda.get_device_name(device), threads)
     cores = "1 core" if threads == 1 else f"{threads} cores"
     return Device(device, f"CPU, {cores}" if device.type == "cpu" else str(device), threads)
+
+
+def _be_quiet() -> None:
+    """The log is for what a person may need to read; progress goes to the events."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def available_cores() -> int:
@@ -162,10 +174,10 @@ def predicted_peak_bytes(model: Any, method: Method, tokens: int, device: Device
     Args:
         tokens: rows in memory at once times tokens of the longest text.
     """
-    config = model.config
-    width = int(getattr(config, "hidden_size", None) or getattr(config, "dim", 768))
-    inner = int(getattr(config, "intermediate_size", None) or 4 * width)
-    depth = int(getattr(config, "num_hidden_layers", None) or 12)
+    sizes = model.config.to_dict()
+    width = int(sizes.get("hidden_size") or sizes.get("dim") or 768)
+    inner = int(sizes.get("intermediate_size") or sizes.get("hidden_dim") or 4 * width)
+    depth = int(sizes.get("num_hidden_layers") or sizes.get("n_layers") or 12)
     block = 4 * width * width + 2 * width * inner
     everything = sum(parameter.numel() for parameter in model.parameters())
     layers = min(depth, method.layers or 1) if method.name == "last_layers" else depth

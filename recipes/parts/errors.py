@@ -14,14 +14,14 @@ from recipes.events import Failed
 #: Codes of `failed` and of `warning` that this process can write; each has a page that explains it.
 FAILURE_CODES = (
     "plan-invalid", "plan-incomplete", "task-not-available", "data-missing", "data-unreadable", "column-missing",
-    "label-not-number", "one-class", "too-few-rows", "no-usable-rows", "hub-unreachable", "model-not-found", "model-not-usable",
+    "label-not-number", "one-class", "no-usable-rows", "hub-unreachable", "model-not-found", "model-not-usable",
     "unsafe-weights", "remote-code", "starter-damaged", "qlora-needs-gpu", "no-layers", "nan", "out-of-memory",
-    "disk-full", "no-step", "weights-unchanged", "frozen-changed", "labels-masked", "verification-failed",
-    "no-model", "crashed",
+    "disk-full", "no-step", "weights-unchanged", "frozen-changed", "verification-failed", "no-model", "crashed",
+    "input-unusable",
 )  # fmt: skip
 WARNING_CODES = (
     "rows-left-out", "unknown-test-labels", "out-of-memory", "time-limit", "too-few-rows", "head-kept", "precision",
-    "cache-unusable", "checkpoint-damaged", "dropout-off", "baseline-left-out", "label-mismatch",
+    "cache-unusable", "checkpoint-damaged", "baseline-left-out",
 )  # fmt: skip
 
 

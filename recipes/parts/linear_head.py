@@ -21,6 +21,7 @@ from recipes.parts.metrics import HIGHER_IS_BETTER, MULTI, REGRESSION, SINGLE, s
 #: Inverse strengths of the penalty that are tried, on standardised features, weakest model first.
 STRENGTHS = tuple(float(10.0**exponent) for exponent in np.arange(-4.0, 1.01, 0.5))
 ENOUGH_ROWS = 20_000  # more rows do not change which strength is best, but cost time
+SMALL_PROBLEM = 10_000_000  # numbers in a feature matrix
 ABSENT = -20.0  # logit of a class that no training row has
 
 Folds = Sequence[tuple[NDArray[Any], NDArray[Any]]]
@@ -66,6 +67,13 @@ def fit(
         strength: inverse of the L2 penalty (C); larger fits the rows more closely.
         balanced: rare classes count as much as frequent ones.
     """
+    with _threads_for(features):
+        return _fit(features, labels, problem=problem, classes=classes, strength=strength, balanced=balanced)
+
+
+def _fit(
+    features: NDArray[np.float32], labels: NDArray[Any], *, problem: str, classes: int, strength: float, balanced: bool
+) -> LinearHead:
     mean, deviation = _scale(features)
     standard = (features - mean) / deviation
     if problem == REGRESSION:
@@ -162,7 +170,14 @@ def class_row_weights(labels: NDArray[Any], classes: int, balanced: bool) -> NDA
         return np.ones(len(labels), dtype=np.float32)
     counts = np.maximum(np.bincount(labels, minlength=classes), 1)
     weights = (1.0 / counts)[labels]
-    return (weights / weights.mean()).astype(np.float32)
+    return np.asarray(weights / weights.mean(), dtype=np.float32)
+
+
+def _threads_for(features: Any) -> Any:
+    """One thread for small problems: two spend longer meeting each other than computing."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(1 if features.size < SMALL_PROBLEM else None)
 
 
 def held_out_logits(

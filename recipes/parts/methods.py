@@ -25,10 +25,13 @@ Pooling = Literal["model", "mean"]
 HEAD_FILE = "classification_head.safetensors"
 #: Parts of a body that come after its blocks: they train with the last blocks.
 AFTER_BLOCKS = re.compile(r"(^|\.)(pooler|final_norm|final_layer_norm|ln_f|norm)$")
-NOT_FOUND = "Choose an encoder that transformers can load for text classification (BERT, RoBERTa, DistilBERT, ModernBERT, DeBERTa, MiniLM, XLM-R, …)."
+ANOTHER_MODEL = (
+    "Choose an encoder that transformers can load for text classification: BERT, RoBERTa, DistilBERT, ModernBERT, "
+    "DeBERTa, MiniLM, XLM-R, …"
+)
 
 
-class MeanPooledClassifier(nn.Module):
+class MeanPooledClassifier(nn.Module):  # type: ignore[misc]
     """A body, the mean of its last hidden states over the real tokens, and one linear layer.
 
     Input: `input_ids`, `attention_mask`, shape (rows, tokens). Output: {"logits": shape (rows, classes)}.
@@ -192,14 +195,14 @@ def _cannot_load(name: str, error: Exception) -> RecipeError:
             "remote-code",
             f"The model “{name}” needs code from its repository to be run.",
             "Only architectures that are part of transformers are loaded; code of strangers is never run.",
-            NOT_FOUND,
+            ANOTHER_MODEL,
         )
     if "safetensors" in text and isinstance(error, OSError):
         return _unsafe(name, "no .safetensors file")
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return RecipeError(
         "model-not-usable", f"The model “{name}” cannot be loaded for text classification: {first_line[:300]}",
-        "", NOT_FOUND,
+        "", ANOTHER_MODEL,
     )  # fmt: skip
 
 
@@ -213,7 +216,7 @@ def zero_dropout(config: Any) -> dict[str, float]:
     """Set every dropout of a configuration to zero; returns the values it had."""
     had: dict[str, float] = {}
     for key, value in config.to_dict().items():
-        if ("dropout" in key or key.endswith("_drop") or key.endswith("pdrop")) and isinstance(value, float) and value:
+        if ("dropout" in key or key.endswith(("_drop", "pdrop"))) and isinstance(value, float) and value:
             had[key] = value
             setattr(config, key, 0.0)
     return had
@@ -235,7 +238,7 @@ def _check_loaded(base: Base) -> None:
     if lacking:
         raise RecipeError(
             "model-not-usable",
-            f"The files of “{base.name}” lack {len(lacking)} of the weights that its configuration names, such as {lacking[0]}.",
+            f"The files of “{base.name}” lack {len(lacking)} weights that its configuration names, as {lacking[0]}.",
             "A pretrained model brings the weights of all its layers.",
             "Choose another base model, or mend the folder.",
         )
@@ -277,7 +280,7 @@ def find_head(model: Any) -> nn.Linear:
             "model-not-usable",
             f"The architecture {type(model).__name__} does not end in a linear layer with {outputs} outputs.",
             "The last layer is exchanged for a new one, so there must be one.",
-            NOT_FOUND,
+            ANOTHER_MODEL,
         )
     return found[-1]
 

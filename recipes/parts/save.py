@@ -54,11 +54,12 @@ def save(classifier: Classifier, folder: Path, max_length: int) -> None:
     for key, value in classifier.dropout.items():  # zero only served our own training
         setattr(config, key, value)
     try:
-        target.save_pretrained(partial, safe_serialization=True) if classifier.adapter else target.save_pretrained(
-            partial
-        )
         if classifier.adapter:
+            # The vocabulary is never resized here; asking PEFT to check would look the base model up on the Hub.
+            target.save_pretrained(partial, save_embedding_layers=False)
             config.save_pretrained(partial)
+        else:
+            target.save_pretrained(partial)
     finally:
         for key, value in dropout_free.items():
             setattr(config, key, value)
@@ -160,7 +161,8 @@ def verify(folder: Path, texts: Sequence[str], expected: NDArray[Any], device: D
     if not np.isfinite(apart) or apart > tolerance or not same:
         raise RecipeError(
             "verification-failed",
-            f"The saved model answers differently from the one that was trained (apart by {apart:.3g}, allowed {tolerance:.3g}).",
+            f"The saved model answers differently from the one that was trained: apart by {apart:.3g}, where "
+            f"{tolerance:.3g} is allowed.",
             "Both must give the same answers, or the figures would not hold for the saved model.",
             "Start the run again; if it happens again, choose another base model and report it.",
         )

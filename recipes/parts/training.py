@@ -1,4 +1,4 @@
-"""Fine-tuning with transformers.Trainer: like-length batches, one effective batch in every layout, a clock, honest stops.
+"""Fine-tuning with transformers.Trainer: like-length batches, the same in every layout, a clock, honest stops.
 
 outcome = fine_tune(job, settings, run)       the best state is loaded into the classifier
 
@@ -133,7 +133,7 @@ class Outcome:
     seconds: float
 
 
-class LikeLengthBatches(Sampler[list[int]]):
+class LikeLengthBatches(Sampler[list[int]]):  # type: ignore[misc]
     """Micro-batches of one process. Every effective batch holds the same rows whatever the number of processes.
 
     Rows are shuffled by (seed, epoch), sorted by length within a pool of batches, cut into effective batches, and
@@ -182,7 +182,7 @@ class LikeLengthBatches(Sampler[list[int]]):
                 yield micro.tolist() if len(micro) else [~int(batch[0])]
 
 
-class Loader(DataLoader):  # type: ignore[type-arg]
+class Loader(DataLoader):  # type: ignore[misc, type-arg]
     """A DataLoader that tells its batch sampler the epoch."""
 
     def set_epoch(self, epoch: int) -> None:
@@ -220,7 +220,7 @@ class Schedule:
         return 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / max(1e-9, 1 - self.warmup)))
 
 
-class SteadyTrainer(Trainer):
+class SteadyTrainer(Trainer):  # type: ignore[misc]
     """Trainer with our batches, loss, checkpoints and guards."""
 
     loss_is_scaled_for_ga = True
@@ -272,8 +272,10 @@ class SteadyTrainer(Trainer):
         start = time.monotonic()
         logits = logits_of(self.job.classifier, self.job.encoded, self.job.validation, self.device_used, self.run)
         found = self.job.judge(logits)
-        self.watch.judged(found, self.state.global_step, self.job.classifier.module, self.control)
+        control: TrainerControl = self.control
+        self.watch.judged(found, self.state.global_step, self.job.classifier.module, control)
         self.watch.evaluation_seconds = time.monotonic() - start
+        self.callback_handler.on_evaluate(self.args, self.state, control, {})
         return {}
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
@@ -284,6 +286,7 @@ class SteadyTrainer(Trainer):
         save_file(trainable_state(self.job.classifier.module), folder / "trainable.safetensors")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        del model
         load_trainable(self.job.classifier.module, load_file(Path(resume_from_checkpoint) / "trainable.safetensors"))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -305,7 +308,7 @@ class SteadyTrainer(Trainer):
         self.watch.checkpoint_written(time.monotonic() - start)
 
 
-class Watch(TrainerCallback):
+class Watch(TrainerCallback):  # type: ignore[misc]
     """Turns Trainer's progress into events, keeps the best state, watches the clock and the wish to stop."""
 
     def __init__(
@@ -330,17 +333,17 @@ class Watch(TrainerCallback):
 
     # What Trainer tells us
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         """The clock of the checkpoints starts; a resumed run may know a shorter schedule."""
         self._last_checkpoint = time.monotonic() if state.global_step else -math.inf
         state.max_steps = self.schedule.total_steps
         self.run.progress(state.global_step, state.max_steps, None, "training")
 
-    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_begin(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
         """A step's time is taken without evaluations and checkpoints."""
         self._step_started = time.monotonic()
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(self, _args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Decide, on every rank alike: evaluate, save, shorten, stop."""
         self._speed.add(time.monotonic() - self._step_started, self.tokens)
         step = state.global_step
@@ -361,7 +364,7 @@ class Watch(TrainerCallback):
         self.run.progress(step, state.max_steps, self._eta(step), "training")
 
     def on_log(
-        self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **_: Any
+        self, _args: Any, state: TrainerState, _control: Any, logs: dict[str, float] | None = None, **_: Any
     ) -> None:
         """Loss and learning rate become curves."""
         for name in ("loss", "learning_rate"):
@@ -450,8 +453,8 @@ class Watch(TrainerCallback):
             minutes = (self.run.max_seconds or 0.0) / 60
             self.run.warn(
                 "time-limit",
-                f"The {self.schedule.total_steps:,} planned steps do not fit into {minutes:g} minutes, so training will "
-                f"end after about {total:,}. The learning rate still falls to zero by then. More minutes "
+                f"The {self.schedule.total_steps:,} planned steps do not fit into {minutes:g} minutes, so training "
+                f"will end after about {total:,}. The learning rate still falls to zero by then. More minutes "
                 "(training.max_minutes) allow all of them.",
             )
         self.schedule.shorten(step, max(total, 1))
