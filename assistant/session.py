@@ -396,10 +396,11 @@ class _Talk:
         if len(text) > MAX_TEXT or len(files) > MAX_FILES:
             self._complain(_too_much(len(text), len(files)))
             return self._result(Intent(name="unclear"))
-        for path, name in zip(files, shown, strict=True):
-            self._drive(self._file(path, name))
+        events = [self._file(path, name) for path, name in zip(files, shown, strict=True)]
+        for event in events:
+            self._drive(event)
         intent = None
-        if text.strip() or not files:
+        if text.strip() or not files or any(isinstance(event, FileRead) for event in events):
             turn = self._drive(Said(text=text))
             intent = turn.intent if turn is not None else None
         return self._result(intent or Intent(name="check_data" if files and not text.strip() else "unclear"))
