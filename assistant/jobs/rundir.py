@@ -98,8 +98,13 @@ def last_word(run_dir: Path) -> Any | None:
     path = run_dir / "events.jsonl"
     try:
         offset = max(0, path.stat().st_size - _TAIL_BYTES)
+        with path.open("rb") as file:
+            file.seek(offset)
+            tail = file.read()
     except OSError:
         return None
+    if not any(f'"{kind}"'.encode() in tail for kind in LAST_WORDS):
+        return None  # the usual case while it goes on, and asked often: nothing needs to be parsed
     word = None
     for event in read_events(path, offset)[0]:
         if event.kind in LAST_WORDS:
