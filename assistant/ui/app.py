@@ -21,7 +21,6 @@ from assistant.ui import quick
 quick.install()
 
 import gradio as gr  # noqa: E402 - after the hook that shortens its import
-from gradio.components.chatbot import ComponentMessage  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: E402
 
@@ -42,26 +41,28 @@ LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]", "::1"]
 FILE_TYPES = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".zip", ".conll", ".gz"]
 
 
-def _template() -> ComponentMessage:
-    """Plain HTML without a script as Gradio's chat sends it, made once: a new component for each message is dear."""
-    component = gr.HTML("", js_on_load=None, apply_default_css=False, render=False)
-    made = gr.Chatbot(render=False).postprocess([{"role": "assistant", "content": component}])
-    (content,) = made.root[0].content
-    if not isinstance(content, ComponentMessage):  # Gradio would have changed
-        raise TypeError(f"gr.Chatbot turned gr.HTML into {type(content).__name__}; a ComponentMessage was expected")
-    return content
+#: What the browser needs of a `gr.HTML` component; each further property costs every page at every change.
+_PROPERTIES = (
+    "value", "html_template", "css_template", "js_on_load", "apply_default_css", "visible", "elem_classes", "props",
+)  # fmt: skip
 
 
 class Drawing:
-    """Blocks -> messages of `gr.Chatbot`."""
+    """Blocks -> messages of `gr.Chatbot`: plain HTML without a script, from one component that is made once."""
 
     def __init__(self) -> None:
-        self._template = _template()
+        component = gr.HTML("", js_on_load=None, apply_default_css=False, render=False)
+        self._properties = {name: component.get_config()[name] for name in _PROPERTIES}
 
     def message(self, block: render.Block) -> dict[str, Any]:
-        """One message."""
-        props = {**self._template.props, "value": block.html}
-        content = self._template.model_copy(update={"value": block.html, "props": props})
+        """One message, in the form that Gradio gives a component in a chat."""
+        content = {
+            "type": "component",
+            "component": "html",
+            "value": block.html,
+            "constructor_args": {},
+            "props": {**self._properties, "value": block.html},
+        }
         return {"role": block.role, "content": [content]}
 
 
@@ -132,6 +133,8 @@ class Handlers:
         if now.signature == seen:
             return self._nothing()
         view = [self._drawing.message(block) for block in now.blocks]
+        if seen is not None and seen.startswith(f"[{now.version}, ") and not now.over:
+            return [view, now.signature, *[gr.skip()] * (len(self._parts.shown) - 2)]  # only a run has moved
         plan = None if now.live or now.trying else now.plan
         return [view, now.signature, conversation, theme.mode(now.trying), *self._parts.form.show(plan)]
 

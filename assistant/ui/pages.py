@@ -42,6 +42,11 @@ class Drawn:
     messages: Sequence[StoredMessage] = ()
     live: bool = False
 
+    @property
+    def over(self) -> bool:
+        """Whether every run of it has come to an end."""
+        return not self.moving
+
 
 class Pages:
     """The session as pages see it. Safe for threads: at worst two draw the same thing."""
