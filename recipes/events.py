@@ -265,7 +265,7 @@ class Result(Record):
     warnings: list[dict[str, str]] | None = None
     notes: list[str] | None = None
     evaluation: str | None = None  # "test rows" or "5-fold cross-validation, 4 times"
-    model_format: str | None = None  # "transformers", "transformers+head" or "peft"
+    model_format: str | None = None  # "transformers" or "peft", "+head": with a head file
 
     @classmethod
     def load(cls, path: Path) -> Result:

@@ -1,10 +1,10 @@
 """The finished model as files that plain transformers and PEFT load, and back again.
 
-Three forms, said in `result.model_format`:
+Four forms, said in `result.model_format`:
 transformers        AutoModelForSequenceClassification.from_pretrained("model")
 transformers+head   AutoModel.from_pretrained("model"), mean over the tokens, and one linear layer from
                     model/classification_head.safetensors (weight, bias)
-peft                an adapter for the base model; with a head file where the mean over the tokens is read
+peft, peft+head     an adapter for the base model; with the head file where the mean over the tokens is read
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ ADAPTER_FILE = "adapter_config.json"
 
 def model_format(classifier: Classifier) -> str:
     """The form that `save` will give a classifier."""
-    if classifier.adapter:
-        return "peft"
-    return "transformers" if classifier.pooling == "model" else "transformers+head"
+    kind = "peft" if classifier.adapter else "transformers"
+    return kind if classifier.pooling == "model" else f"{kind}+head"
 
 
 def save(classifier: Classifier, folder: Path, max_length: int) -> None:
