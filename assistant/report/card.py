@@ -183,8 +183,9 @@ def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = F
     tables = {"classes": per_class(result), "figures": comparison(result), "tried": candidates(result)}
     tables |= {"cost": cost(result), "settings": settings(result, plan)}
     folds += [(key, table.title, html_table(table)) for key, table in tables.items() if table is not None]
+    folds.append(("notes", "Notes on this run", _notes(result)))
     drawn = "".join(_fold(key, title, body, opened or key == "matrix") for key, title, body in folds if body)
-    return head + _notices(result) + _against(result, metric) + _notes(result) + drawn
+    return head + _notices(result) + _against(result, metric) + drawn
 
 
 def _fold(key: str, title: str, body: str, opened: bool) -> str:

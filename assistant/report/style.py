@@ -61,6 +61,7 @@ CARDS = f"""
 .fa-notices {{ margin: 0; padding: 10px 14px 10px 30px; border-radius: 10px; background: var(--fa-warn-soft);
   color: var(--fa-ink); font-size: .9rem; list-style: disc; }}
 .fa-notices li + li {{ margin-top: 4px; }}
+.fa-notes li + li {{ margin-top: 6px; }}
 .fa-notes {{ margin: 0; padding: 0; list-style: none; color: var(--fa-ink-3); font-size: .87rem; line-height: 1.45; }}
 .fa-bars {{ display: grid; gap: 9px; }}
 .fa-bar {{ display: grid; grid-template-columns: minmax(90px, 30%) minmax(60px, 1fr) minmax(122px, auto); gap: 12px;

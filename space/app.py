@@ -1,0 +1,15 @@
+"""The chat as a Hugging Face Space, with the limits of a public demo:
+
+python space/app.py
+"""
+
+from __future__ import annotations
+
+import os
+
+from assistant.session import Session
+from assistant.ui.app import launch
+
+if __name__ == "__main__":
+    # FINETUNE_ASSISTANT_HOME says where the state lies; a Space forgets it at every restart.
+    launch(Session(demo=True), host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"), port=None)
