@@ -1,4 +1,4 @@
-"""Answers to "what is", "why" and "is it enough": from the pages, the plan's own reasons, and honest rules of thumb. Pure."""
+"""Answers to "what is", "why" and "is it enough": from the pages, the plan's own reasons, and rules of thumb. Pure."""
 
 from __future__ import annotations
 
@@ -120,24 +120,38 @@ def _without_run(topic: str) -> Reply:
 
 def _right_tool(text: str) -> Reply:
     """Whether fine-tuning is the right tool, honestly."""
-    about_documents = any(word in text.casefold() for word in ("pdf", "document", "book", "manual", "handbook", "page", "contract", "wiki"))
+    about_documents = any(
+        word in text.casefold()
+        for word in ("pdf", "document", "book", "manual", "handbook", "page", "contract", "wiki")
+    )
     if about_documents:
         said = (
-            "Probably not. Fine-tuning teaches a way of answering, hardly facts: to ask questions about a document you do not need it. "
-            "Give the text to a ready chat model in its prompt, or, when it is too long for that, let a search pick the right passages "
-            "first (retrieval, often called RAG). Both work in an hour without training, and show where the answer stands.\n\n"
-            "Fine-tuning pays when you have hundreds of examples of one task that always looks the same: sorting messages, marking names, "
+            "Probably not. Fine-tuning teaches a way of answering, hardly facts: to ask questions about a document "
+            "you do not need it. "
+            "Give the text to a ready chat model in its prompt, or, when it is too long for that, let a search pick "
+            "the right passages "
+            "first (retrieval, often called RAG). Both work in an hour without training, and show where the answer "
+            "stands.\n\n"
+            "Fine-tuning pays when you have hundreds of examples of one task that always looks the same: sorting "
+            "messages, marking names, "
             "always answering in one tone."
         )
     else:
         said = (
-            "It depends on what you have. Fine-tune when you have some hundred examples of one task that comes again and again (sorting "
-            "texts, say), when it must run cheaply, quickly or on your own machine, or when a prompt is not accurate enough.\n\n"
-            "Something simpler is better when a rule does it (a keyword, a sender), when you have fewer than about 10 examples a class (ask a "
-            "ready chat model with a good prompt), when you want to look up facts in documents (search, or retrieval), or when the data "
-            "are numbers in a table (gradient boosting). I always measure simple ways too, and say so if one of them is as good."
+            "It depends on what you have. Fine-tune when you have some hundred examples of one task that comes again "
+            "and again (sorting "
+            "texts, say), when it must run cheaply, quickly or on your own machine, or when a prompt is not accurate "
+            "enough.\n\n"
+            "Something simpler is better when a rule does it (a keyword, a sender), when you have fewer than about "
+            "10 examples a class (ask a "
+            "ready chat model with a good prompt), when you want to look up facts in documents (search, or "
+            "retrieval), or when the data "
+            "are numbers in a table (gradient boosting). I always measure simple ways too, and say so if one of them "
+            "is as good."
         )
-    return Reply(text=said, options=[replies.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")])
+    return Reply(
+        text=said, options=[replies.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")]
+    )
 
 
 def _enough(state: State, rows: object) -> Reply:
@@ -147,8 +161,10 @@ def _enough(state: State, rows: object) -> Reply:
     classes = _classes(state)
     if count is None:
         said = (
-            "For sorting texts: from about 10 examples a class it can begin, 50 a class is a good start, a few hundred a class usually do "
-            "well; more helps less and less. A language model that should answer in your style wants a few hundred good examples. At least "
+            "For sorting texts: from about 10 examples a class it can begin, 50 a class is a good start, a few "
+            "hundred a class usually do "
+            "well; more helps less and less. A language model that should answer in your style wants a few hundred "
+            "good examples. At least "
             "100 rows should be left over for an honest test."
         )
     else:
@@ -170,26 +186,45 @@ def _judged(rows: int, classes: int | None) -> str:
     head = f"{many(rows, 'row')}:{each} "
     per_class = rows / (classes or 3)
     if rows < 30:
-        verdict = "too few to learn from or to judge by. Aim for 50 for each class; until then a ready chat model with a good prompt is better."
+        verdict = (
+            "too few to learn from or to judge by. Aim for 50 for each class; until then a ready chat model "
+            "with a good prompt is better."
+        )
     elif per_class < 20:
-        verdict = "it can begin, but the verdict will be rough. I would judge it by cross-validation. About 50 for each class would be better."
+        verdict = (
+            "it can begin, but the verdict will be rough. I would judge it by cross-validation. About 50 for "
+            "each class would be better."
+        )
     elif per_class < 100:
-        verdict = "enough for a first model of two to five clear classes, on top of a pretrained one. More of the rarest class helps most."
+        verdict = (
+            "enough for a first model of two to five clear classes, on top of a pretrained one. More of the "
+            "rarest class helps most."
+        )
     elif rows < 5000:
         verdict = "enough to fine-tune well; whether more would help shows in the report."
     else:
         verdict = "plenty. More rows will change little; clean labels matter more now."
     test = max(1, round(0.2 * rows))
     width = 196 * (0.9 * 0.1 / test) ** 0.5
-    return f"{head}{verdict} With a fifth kept for the test ({many(test, 'row')}), an accuracy of 90 % would be known to about ±{width:.0f} points."
+    return (
+        f"{head}{verdict} With a fifth kept for the test ({many(test, 'row')}), an accuracy of 90 % would be "
+        f"known to about ±{width:.0f} points."
+    )
 
 
 def _time(state: State) -> Reply:
     plan = state.plan
     if plan is None or plan.base_model is None:
-        return Reply(text="It depends on rows, text length and model. A few thousand short texts with the small starter model take some minutes on a laptop, without a graphics card. Add your file and I estimate time and memory before anything starts.")
+        return Reply(
+            text="It depends on rows, text length and model. A few thousand short texts with the small starter model "
+            "take some minutes on a laptop, without a graphics card. Add your file and I estimate time and "
+            "memory before anything starts."
+        )
     limit = plan.training.max_minutes
-    text = "The plan card shows the time and memory that I expect, as a range; the first measured steps correct it while it runs."
+    text = (
+        "The plan card shows the time and memory that I expect, as a range; the first measured steps correct it "
+        "while it runs."
+    )
     if limit:
         text += f" {replies.reason('training.max_minutes', plan)}"
     return Reply(text=text, options=[replies.START, replies.FASTER])

@@ -1,7 +1,7 @@
-"""Wishes that are no plan: start, stop, status, results, data, models, help. Each has its signs; `found` gives the intent.
+"""Wishes that are no plan: start, stop, status, results, data, models, help. Each has its signs.
 
-A sign must be covered: "start the training now" is a start, "start a club for readers" is not, because too many of its words
-have nothing to do with starting. `cover` is that share.
+A sign must be covered: "start the training now" is a start, "start a club for readers" is not, because too many of its
+words have nothing to do with starting. `cover` is that share.
 """
 
 from __future__ import annotations
@@ -11,18 +11,25 @@ from typing import Any
 
 from assistant.chat.lexicon import IMAGE
 from assistant.chat.method import read_publish
-from assistant.chat.words import negated
+from assistant.chat.words import negated, words_of
 
-_FILLER = frozenset(
-    """a an the it its this that these those my your our me you i we us he she they them please now then and so just ok okay yes well oh hey hi hello um hmm right thanks thank
-    can could may might will would shall should do does did done be is are was were have has had am to of for on in at with as by from up off out back again once more very really
-    want wants like need let lets get got going go still already yet all any some same what how when where which who there here one thing things kindly maybe perhaps not no dear
-    think guess too also even about after before if or but over down today tonight yesterday tomorrow immediately directly quickly first next last right away soon
-    """.split()
+_FILLER = words_of(
+    """
+    a an the it its this that these those my your our me you i we us he she they them please now then and so
+    just ok okay yes well oh hey hi hello um hmm right thanks thank can could may might will would shall should
+    do does did done be is are was were have has had am to of for on in at with as by from up off out back again
+    once more very really want wants like need let lets get got going go still already yet all any some same
+    what how when where which who there here one thing things kindly maybe perhaps not no dear think guess too
+    also even about after before if or but over down today tonight yesterday tomorrow immediately directly
+    quickly first next last right away soon
+    """
 )  # fmt: skip
-_RUN_WORDS = frozenset(
-    """run runs running training trainings train trained job jobs process experiment experiments model models fine-tuning finetuning fine tuning finetune fine-tune learning
-    computer thing work works working number latest newest previous old second third plan""".split()
+_RUN_WORDS = words_of(
+    """
+    run runs running training trainings train trained job jobs process experiment experiments model models fine-tuning
+    finetuning fine tuning finetune fine-tune learning computer thing work works working number latest
+    newest previous old second third plan
+    """
 )
 
 
@@ -35,73 +42,126 @@ def cover(text: str, words: frozenset[str]) -> float:
     return len(known) / len(tokens)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # ---------------------------------------------------------------- start, stop, resume, undo
 
 _START = re.compile(
-    r"\b(?:go|start\w*|run it|run that|run this|run the plan|run|begin|launch|train it|train|proceed|execute|fire|kick|do it|do that|do so|get going|let us go|make it so|make it happen|go ahead|lgtm|approved?|confirm(?:ed)?|agreed?"
-    r"|looks? (?:good|great|fine|perfect|right)|sounds? (?:good|great|fine|perfect|right)|perfect|yes|yep|yeah|yup|ok|okay|sure|alright|fine|of course|absolutely|definitely|ready|green light|engage|i am happy with)\b"
+    r"\b(?:go|start\w*|run it|run that|run this|run the plan|run|begin|launch|train it|train|proceed|execute|fire"
+    r"|kick|do it|do that|do so|get going|let us go|make it so|make it happen|go ahead|lgtm|approved?|confirm(?:ed)?"
+    r"|agreed?"
+    r"|looks? (?:good|great|fine|perfect|right)|sounds? (?:good|great|fine|perfect|right)|perfect|yes|yep|yeah|yup|ok"
+    r"|okay|sure|alright|fine|of course|absolutely|definitely|ready|green light|engage|i am happy with)\b"
 )
-_START_WORDS = _words(
-    """go goes start starts started starting run begin launch proceed execute fire kick ahead lgtm approved approve confirm confirmed agreed agree looks look good great fine perfect right sounds sound yep yeah yup
-    sure alright course absolutely definitely ready green light engage happy nice cool excellent wonderful super make happen wait longer waiting press button hit correct exactly everything planned
-    carry move forward give shot such sir love it's that's trust impatient mate buddy pal turn roll rock ball machine training whenever anytime satisfied way through throttle full steam enough talk hurry"""
+_START_WORDS = words_of(
+    """
+    go goes start starts started starting run begin launch proceed execute fire kick ahead lgtm approved approve
+    confirm confirmed agreed agree looks look good great fine perfect right sounds sound yep yeah yup sure
+    alright course absolutely definitely ready green light engage happy nice cool excellent wonderful super make
+    happen waiting press button hit correct exactly everything planned carry move forward give shot such sir
+    love it's that's trust impatient mate buddy pal turn roll rock ball machine training whenever anytime
+    satisfied way through throttle full steam enough talk hurry
+    """
 )
-_STOP = re.compile(r"\b(?:stop\w*|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end it|end the|quit|pause\w*|terminate|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|enough)\b")
-_STOP_WORDS = _words(
-    "stop stops stopping cancel cancels cancelling abort halt interrupt kill end quit pause pausing terminate break call pull plug shut hold enough takes long whole everything changed mind wrong longer need needed keep keeping best far state so give emergency forget"
+_STOP = re.compile(
+    r"\b(?:stop\w*|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end it|end the|quit|pause\w*|terminate"
+    r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
+    r"|it|this) is enough|that will do)\b|^enough\b"
+)
+_STOP_WORDS = words_of(
+    """
+    stop stops stopping cancel cancels cancelling abort halt interrupt kill end quit pause pausing terminate
+    break call pull plug shut hold enough takes long whole everything changed mind wrong longer need needed keep
+    keeping best far state so give emergency forget
+    """
 )
 _RESUME = re.compile(
-    r"\b(?:resume\w*|carry(?:ing)? on|continu\w*|go on|pick (?:it )?(?:up|back up)|keep going|unpause|restart\w*|take up|start (?:it )?again|run (?:it )?again from|where (?:it|we|i) (?:left|stopped)|go back to work|keep on|proceed with (?:the )?(?:stopped|paused|interrupted))\b"
+    r"\b(?:resume\w*|carry(?:ing)? on|continu\w*|go on|pick (?:it )?(?:up|back up)|keep going|unpause|restart\w*"
+    r"|take up|start (?:it )?again|run (?:it )?again from|where (?:it|we|i) (?:left|stopped)|go back to work|keep on"
+    r"|proceed with (?:the )?(?:stopped|paused|interrupted))\b"
 )
-_RESUME_WORDS = _words(
-    "resume resuming carry continue continues continuing pick keep unpause restart take left stopped paused cancelled interrupted halted crashed where from point finish end complete session power cut reboot closed morning evening week night broke off earlier was ended state checkpoint"
+_RESUME_WORDS = words_of(
+    """
+    resume resuming carry continue continues continuing pick keep unpause restart take left stopped paused
+    cancelled interrupted halted crashed where from point finish end complete session power cut reboot closed
+    morning evening week night broke off earlier was ended state checkpoint
+    """
 )
 _UNDO = re.compile(
-    r"\bundo\w*|\brevert\w*|\btake (?:that|it|this|the (?:last|change)[\w ]*) back\b|\btake back\b|\bgo back(?: to)? (?:before|one step|a step|how it was|what (?:it|we) (?:was|had)|the (?:previous|old|last|earlier|former)\b[\w ]*)"
-    r"|\b(?:back|as|like|the way|how) (?:to )?(?:how |as |what )?(?:it|they) (?:was|were)(?: before)?\b|\bscratch that\b|\brestore\b|\bchange (?:it|that) back\b|\bput (?:it|that) back\b|\broll(?:ed)? ?back\b|\bprevious (?:plan|version|setting|settings|one)\b"
-    r"|\b(?:cancel|reverse|discard|drop|forget|remove) (?:that|the|my|this) (?:last )?(?:change|edit|modification|step|correction)\b|^go back$|^back$|\bi did not mean that\b|\bone step back\b|\bnever ?mind (?:that|the last|this)(?: change)?\b"
+    r"\bundo\w*|\brevert\w*|\btake (?:that|it|this|the (?:last|change)[\w ]*) back\b|\btake back\b"
+    r"|\bgo back(?: to)? (?:before|one step|a step|how it was|what (?:it|we) (?:was|had)|the (?:previous|old|last"
+    r"|earlier|former)\b[\w ]*)"
+    r"|\b(?:back|as|like|the way|how) (?:to )?(?:how |as |what )?(?:it|they) (?:was|were)(?: before)?\b"
+    r"|\bscratch that\b|\brestore\b|\bchange (?:it|that) back\b|\bput (?:it|that) back\b|\broll(?:ed)? ?back\b"
+    r"|\bprevious (?:plan|version|setting|settings|one)\b"
+    r"|\b(?:cancel|reverse|discard|drop|forget|remove) (?:that|the|my|this) (?:last )?(?:change|edit|modification"
+    r"|step|correction)\b|^go back$|^back$|\bi did not mean that\b|\bone step back\b|\bnever ?mind (?:that|the last"
+    r"|this)(?: change)?\b"
 )
 _LIST = re.compile(
-    r"\b(?:show|list|see|display|give|view|open|what|which|tell|print|all|overview|history)\b[\w ]{0,40}\b(?:runs|trainings|experiments|training history|history of|jobs|models (?:i|we|have|that i|did)|trained models|models so far)\b"
-    r"|^(?:my |all |all my |the |old |past |previous )*(?:runs|trainings|experiments|run list|list of runs|history)\??$|\bwhat (?:have|did) (?:i|we) (?:\w+ )?train\w*|\bwhich (?:runs|trainings|models) (?:do|have|did|are)|\brun list\b|\blist (?:of )?(?:my |the |all )*(?:runs|trainings|jobs)"
+    r"\b(?:show|list|see|display|give|view|open|what|which|tell|print|all|overview|history)\b[\w ]{0,40}\b(?:runs"
+    r"|trainings|experiments|training history|history of|jobs|models (?:i|we|have|that i|did)|trained models"
+    r"|models so far)\b"
+    r"|^(?:my |all |all my |the |old |past |previous )*(?:runs|trainings|experiments|run list|list of runs"
+    r"|history)\??$|\bwhat (?:have|did) (?:i|we) (?:\w+ )?train\w*|\bwhich (?:runs|trainings|models) (?:do|have|did"
+    r"|are)|\brun list\b|\blist (?:of )?(?:my |the |all )*(?:runs|trainings|jobs)"
 )
 _DELETE = re.compile(
-    r"\b(?:delet\w*|remov\w*|eras\w*|throw (?:away|out)|get rid of|discard\w*|drop|trash|wipe|bin|clear)\b[\w ,']{0,40}\b(?:run|runs|training|trainings|experiment|experiments|model|models|job)\b"
-    r"|\b(?:run|training|experiment) (?:number )?#?\d+[\w ,']{0,25}\b(?:delete|remove|removed|deleted|erase|away|bin)\b|\b(?:delete|erase|remove) (?:it|that|that one|the last one|the first one|the old one)\b$"
+    r"\b(?:delet\w*|remov\w*|eras\w*|throw (?:away|out)|get rid of|discard\w*|drop|trash|wipe|bin"
+    r"|clear)\b[\w ,']{0,40}\b(?:run|runs|training|trainings|experiment|experiments|model|models|job)\b"
+    r"|\b(?:run|training|experiment) (?:number )?#?\d+[\w ,']{0,25}\b(?:delete|remove|removed|deleted|erase|away"
+    r"|bin)\b|\b(?:delete|erase|remove) (?:it|that|that one|the last one|the first one|the old one)\b$"
 )
 
 
 def run_slot(text: str) -> int | str | None:
     """The run that is meant: its number, "last", or None for the one at hand."""
-    number = re.search(r"\b(?:run|runs|training|experiment|model|job|number|no\.?)\s*(?:number |no\.? ?|nr\.? ?)?#?\s*(\d+)\b|#(\d+)\b", text)
+    number = re.search(
+        r"\b(?:run|runs|training|experiment|model|job|number|no\.?)\s*(?:number |no\.? ?|nr\.? ?)?#?\s*(\d+)\b"
+        r"|#(\d+)\b",
+        text,
+    )
     if number:
         return int(next(group for group in number.groups() if group))
     if re.search(r"\b(?:last|latest|newest|most recent)\b", text):
         return "last"
-    ordinal = re.search(r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th) (?:run|training|one|experiment|model)\b", text)
+    ordinal = re.search(
+        r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th) (?:run|training|one|experiment|model)\b", text
+    )
     if ordinal:
-        return {"fi": 1, "se": 2, "th": 3, "fo": 4, "1s": 1, "2n": 2, "3r": 3, "4t": 4, "5t": 5}[ordinal.group(1)[:2]] if ordinal.group(1) != "fifth" else 5
+        return (
+            {"fi": 1, "se": 2, "th": 3, "fo": 4, "1s": 1, "2n": 2, "3r": 3, "4t": 4, "5t": 5}[ordinal.group(1)[:2]]
+            if ordinal.group(1) != "fifth"
+            else 5
+        )
     return None
 
 
 def run_numbers(text: str) -> list[int | str]:
     """All runs that a comparison names."""
-    numbers = [int(value) for value in re.findall(r"(?:\bruns?\b|#|\band\b|,|\bvs\.?|\bversus\b|\bto\b|\bwith\b|\bagainst\b|\bor\b|\bthan\b|\btrainings?\b|\bmodels?\b|\bexperiments?\b)\s*(?:number |no\.? )?#?(\d+)\b", text)]
+    numbers = [
+        int(value)
+        for value in re.findall(
+            r"(?:\bruns?\b|#|\band\b|,|\bvs\.?|\bversus\b|\bto\b|\bwith\b|\bagainst\b|\bor\b|\bthan\b|\btrainings?\b"
+            r"|\bmodels?\b|\bexperiments?\b)\s*(?:number |no\.? )?#?(\d+)\b",
+            text,
+        )
+    ]
     return list(dict.fromkeys(numbers))
 
 
 def is_start(text: str) -> bool:
     """A yes and nothing else; "train a model" and "train on this file" ask for a plan."""
     match = _START.search(text)
-    if not match or re.search(r"\b(?:train|run|start|build|make)\w* (?:me )?(?:an?|some|on (?:this|that|it|these|my)|with (?:this|that|these|my)|from|another|new)\b", text):
+    if not match or re.search(
+        r"\b(?:train|run|start|build|make)\w* (?:me )?(?:an?|some|on (?:this|that|it|these|my)|with (?:this|that"
+        r"|these|my)|from|another|new)\b",
+        text,
+    ):
         return False
     if negated(text, match.start()) or re.search(r"\b(?:not|never|later|wait|until|unless|before you|hold on)\b", text):
         return False
-    if re.search(r"\bwhat\b|\bhow\b|\bwhen\b|\bwhy\b|\?$", text) and not re.search(r"\b(?:can|could|will|would) (?:you|we)\b", text):
+    if re.search(r"\bwhat\b|\bhow\b|\bwhen\b|\bwhy\b|\?$", text) and not re.search(
+        r"\b(?:can|could|will|would) (?:you|we)\b", text
+    ):
         return False
     return cover(text, _START_WORDS) >= 0.99
 
@@ -109,85 +169,238 @@ def is_start(text: str) -> bool:
 def holds_back(text: str) -> bool:
     """ "don't start yet", "wait", "not yet": a wish that nothing happens now."""
     if re.search(
-        r"\b(?:not|never)(?: \w+){0,3} (?:start|run|begin|launch|train|go|execute|proceed)\w*\b(?! (?:from scratch|all|on|every|the whole))|\b(?:start|run|begin|go) (?:it )?(?:later|tomorrow)\b|\bbefore (?:you|we|it) (?:start|begin|run)", text
+        r"\b(?:not|never)(?: \w+){0,3} (?:start\w*|run(?:ning)?|begin\w*|launch\w*|train\w*|go|going|execute"
+        r"|proceed)\b(?! (?:from scratch|all|on|every|the whole|\d))|\b(?:start|run|begin|go) (?:it )?(?:later"
+        r"|tomorrow)\b|\bbefore (?:you|we|it) (?:start|begin|run)",
+        text,
     ):
         return True
-    return bool(re.fullmatch(r"(?:no|nope|nah|wait|not yet|hold on|one moment|a moment|one second|later|not now|wait a (?:minute|moment|second|bit)|hang on|no wait|no thanks?|no thank you|stop right there|let me think|i need to think|please wait|hold your horses|just a (?:moment|minute|second|sec)|1 minutes|0\.0\d* minutes)(?: please)?[.! ,]*(?:(?:wait|please|not yet|let me think|hold on)[.! ]*)?", text))
+    return bool(
+        re.fullmatch(
+            r"(?:no|nope|nah|wait|not yet|hold on|one moment|a moment|one second|later|not now|wait a (?:minute"
+            r"|moment|second|bit)|hang on|no wait|no thanks?|no thank you|stop right there|let me think"
+            r"|i need to think|please wait|hold your horses|just a (?:moment|minute|second|sec)|1 minutes"
+            r"|0\.0\d* minutes)(?: please)?[.! ,]*(?:(?:wait|please|not yet|let me think|hold on)[.! ]*)?",
+            text,
+        )
+    )
 
 
 def trailing_start(text: str) -> bool:
     """ "…, 2 epochs and start": a yes at the end of another wish."""
     match = re.search(
-        r"(?:\b(?:and|then|afterwards|after that)\b|[,.;:!])\s*(?:and )?(?:then )?(?:you (?:can|may) |please |just |let us |i (?:am|would) \w+ |we can )*(?:go|start|run it|begin|launch|train it|train|kick off|fire away|do it|go ahead|get going|off you go|run)"
-        r"(?: it| that| now| please| the training| the run| training| right away| immediately| already| then| off| ahead| straight away| at once| directly)*[.! ]*$",
+        r"(?:\b(?:and|then|afterwards|after that)\b|[,.;:!])\s*(?:and )?(?:then )?(?:you (?:can|may) |please |just "
+        r"|let us |i (?:am|would) \w+ |we can )*(?:go|start|run it|begin|launch|train it|train|kick off|fire away"
+        r"|do it|go ahead|get going|off you go|run)"
+        r"(?: it| that| now| please| the training| the run| training| right away| immediately| already| then| off"
+        r"| ahead| straight away| at once| directly)*[.! ]*$",
         text,
     )
-    return match is not None and not negated(text, match.end() - 3) and not re.search(r"\b(?:do not|not|never) (?:\w+ )?(?:start|run|begin|train|go|launch)", text)
+    return (
+        match is not None
+        and not negated(text, match.end() - 3)
+        and not re.search(r"\b(?:do not|not|never) (?:\w+ )?(?:start|run|begin|train|go|launch)", text)
+    )
 
 
 # ---------------------------------------------------------------- everything else
 
 _STATUS = re.compile(
-    r"\b(?:is|are|was|has|have|did) (?:it|that|this|the (?:run|training|model|job|fine-?tuning)|run \d+|we|they|my (?:run|model|training)|everything)(?: \w+){0,3} (?:done|finish(?:ed)?|ready|complete[d]?|over|there yet|running|going|started|stopped|working|stuck|crashed|hanging|ended|progress\w*|alive|training|learn\w*|through)\b"
-    r"|\bhow (?:is|are) (?:it|that|this|things|everything|the (?:run|training|model|job|progress|fine-?tuning|learning)|my (?:run|model|training)|run \d+|we)(?: \w+){0,2} ?(?:going|doing|coming|looking|progress\w*|getting|standing|moving)?\b(?! (?:good|well|accurate|reliable|sure|different|it possible|better|calculated|computed|chosen|measured|split))"
-    r"|\bhow (?:far|long (?:still|more|left|until|till|to go|is left|does it still|do i (?:still )?have to wait|remains|now|yet)|much (?:longer|time (?:is )?(?:left|remain\w*|still|more)|is left|is done|progress))\b|\bhow long will (?:it|that|this) still\b"
-    r"|\b(?:status|progress|eta)\b|\bwhen (?:will|is|does|do|can) (?:it|that|the (?:run|training|model)|this|we)(?: \w+){0,3} (?:done|finish\w*|ready|complete[d]?|end\w*|be over|through|expect\w*)\b|\bdone yet\b|\bfinished yet\b|\bready yet\b|\bare we there\b|\bstill (?:running|training|going|at it|busy|learning|working|alive)\b"
-    r"|\bwhat (?:is|are) (?:it|the (?:run|training|model|machine|computer)|you) doing\b|\bwhat is happening\b|\bwhat is going on\b|\bany (?:news|progress|update)\b|\bupdate me\b|\bgive me an update\b|\bwhere (?:are we|does it stand|do we stand|is it (?:at|now))\b|\b(?:at )?which (?:epoch|step) (?:is|are|am)\b|\bhow does it (?:look|stand|go)\b|\bhas it (?:finished|started|stopped|ended|crashed)\b|\bdid it (?:finish|start|stop|crash|end)\b"
+    r"^(?:done|finished|ready|complete|over)(?: yet| now| already)?\b[ ?!.]*$|\bhow many (?:epochs|steps|minutes"
+    r"|passes) (?:\w+ )?(?:left|remain\w*|to go|done|more|has it|is it|are done|so far)\b|\b(?:is|are|was|has|have"
+    r"|did) (?:it|that|this|the (?:run|training|model|job|fine-?tuning)|run \d+|we|they|my (?:run|model|training)"
+    r"|everything)(?: \w+){0,3} (?:done|finish(?:ed)?|ready|complete[d]?|over|there yet|running|going|started|stopped"
+    r"|working|stuck|crashed|hanging|ended|progress\w*|alive|training|learn\w*|through)\b"
+    r"|\bhow (?:is|are) (?:it|that|this|things|everything|the (?:run|training|model|job|progress|fine-?tuning"
+    r"|learning)|my (?:run|model|training)|run \d+|we)(?: \w+){0,2} ?(?:going|doing|coming|looking|progress\w*"
+    r"|getting|standing|moving)?\b(?! (?:good|well|accurate|reliable|sure|different|it possible|better|calculated"
+    r"|computed|chosen|measured|split))"
+    r"|\bhow (?:far|long (?:still|more|left|until|till|to go|is left|does it still|do i (?:still )?have to wait"
+    r"|remains|now|yet)|much (?:longer|time (?:is )?(?:left|remain\w*|still|more)|is left|is done|progress))\b"
+    r"|\bhow long will (?:it|that|this) still\b"
+    r"|\b(?:status|progress|eta)\b|\bwhen (?:will|is|does|do|can) (?:it|that|the (?:run|training|model)|this"
+    r"|we)(?: \w+){0,3} (?:done|finish\w*|ready|complete[d]?|end\w*|be over|through|expect\w*)\b|\bdone yet\b"
+    r"|\bfinished yet\b|\bready yet\b|\bare we there\b|\bstill (?:running|training|going|at it|busy|learning|working"
+    r"|alive)\b"
+    r"|\bwhat (?:is|are) (?:it|the (?:run|training|model|machine|computer)|you) doing\b|\bwhat is happening\b"
+    r"|\bwhat is going on\b|\bany (?:news|progress|update)\b|\bupdate me\b|\bgive me an update\b|\bwhere (?:are we"
+    r"|does it stand|do we stand|is it (?:at|now))\b|\b(?:at )?which (?:epoch|step) (?:is|are|am)\b"
+    r"|\bhow does it (?:look|stand|go)\b|\bhas it (?:finished|started|stopped|ended|crashed)\b|\bdid it (?:finish"
+    r"|start|stop|crash|end)\b"
 )
-_STATUS_WORDS = _words(
-    "status progress eta done finish finished ready complete completed over running going started stopped working stuck crashed hanging ended alive far long much longer time left remaining remain remains until till doing happening news update updates check check-in stand stands epoch step wait waiting minutes hours percent everything tell show me coming along current currently look looking busy it's thats moving faster loss curve end expect soon moment give"
+_STATUS_WORDS = words_of(
+    """
+    status epochs steps many progress eta done finish finished ready complete completed over running going
+    started stopped working stuck crashed hanging ended alive far long much longer time left remaining remain
+    remains until till doing happening news update updates check check-in stand stands epoch step wait waiting
+    minutes hours percent everything tell show me coming along current currently look looking busy it's thats
+    moving faster loss curve end expect soon moment give
+    """
 )
 _REPORT = re.compile(
-    r"\b(?:show|see|give|open|display|view|read|tell|print|bring|get|have|present)\b[\w ,']{0,35}\b(?:report|results?|outcome|verdict|scores?|figures|metrics|numbers|confusion matrix|performance|evaluation|test results?|mistakes|statistics|summary of the run|learning curve)\b"
-    r"|\b(?:what|how) (?:is|are|was|were|did|does|do|has|have) (?:\w+ ){0,5}(?:results?|report|verdict|outcome|score[ds]?|performance|perform(?:s|ed|ing)?|accuracy (?:of|did|now)|get wrong|turn(?:ed)? out|come out|came out|reach(?:ed)?|achieve[d]?)\b"
-    r"|\bhow (?:good|well|accurate|reliable|bad|precise|successful) (?:is|was|did|does|has|are|were)\b|\bhow (?:did|has) (?:it|the (?:run|training|model|last run)|run \d+|my model) (?:do|done|go|gone|fare|work)\b|\bwas it (?:any )?(?:good|success\w*|worth)\b|\bdid (?:it|the training|the run) (?:work|learn|succeed|go well|help)\b"
-    r"|^(?:the )?(?:report|results?|verdict|final results?|test results?|scores?)(?: please| of (?:the )?(?:last |latest )?run(?: \d+)?| for run \d+)?\??$|\b(?:report|results?|verdict) (?:of|for|from) (?:the |my )?(?:last|latest|first|second|previous|run|training|\d)\b|\bwhat accuracy\b[\w ]{0,30}\b(?:reach|get|got|achiev|have|has|end)"
+    r"\bhow (?:good|well|accurate|reliable|bad) (?:it|the model|my model|that|run \d+) (?:is|works?|does|did|was"
+    r"|performs?|performed|worked|has become|got)\b|\b(?:show|see|give|open|display|view|read|tell|print|bring|get"
+    r"|have|present)\b[\w ,']{0,35}\b(?:report|results?|outcome|verdict|scores?|figures|metrics|numbers"
+    r"|confusion matrix|performance|evaluation|test results?|mistakes|statistics|summary of the run|learning curve)\b"
+    r"|\b(?:what|how) (?:is|are|was|were|did|does|do|has|have) (?:\w+ ){0,5}(?:results?|report|verdict|outcome"
+    r"|score[ds]?|performance|perform(?:s|ed|ing)?|accuracy (?:of|did|now)|get wrong|turn(?:ed)? out|come out"
+    r"|came out|reach(?:ed)?|achieve[d]?)\b"
+    r"|\bhow (?:good|well|accurate|reliable|bad|precise|successful) (?:is|was|did|does|has|are|were)\b|\bhow (?:did"
+    r"|has) (?:it|the (?:run|training|model|last run)|run \d+|my model) (?:do|done|go|gone|fare|work)\b"
+    r"|\bwas it (?:any )?(?:good|success\w*|worth)\b|\bdid (?:it|the training|the run) (?:work|learn|succeed|go well"
+    r"|help)\b"
+    r"|^(?:the )?(?:report|results?|verdict|final results?|test results?|scores?)(?: please| of (?:the )?(?:last "
+    r"|latest )?run(?: \d+)?| for run \d+)?\??$|\b(?:report|results?|verdict) (?:of|for|from) (?:the |my )?(?:last"
+    r"|latest|first|second|previous|run|training|\d)\b|\bwhat accuracy\b[\w ]{0,30}\b(?:reach|get|got|achiev|have|has"
+    r"|end)"
 )
 _COMPARE = re.compile(
-    r"\bcompar\w*\b[^.;]{0,60}\b(?:runs?|trainings?|models?|experiments?|\d+|previous|last|first|them|both|results?|two|the other)\b|\bwhich (?:of (?:the |my )?(?:\w+ )?)?(?:runs?|one|trainings?|models?|experiments?)(?: \w+){0,4} (?:better|best|worse|worst|wins?|won|more accurate|highest|winner)\b"
-    r"|\brun \d+ (?:vs\.?|versus|against|or|compared (?:to|with)) (?:run )?\d+|\bdifference between (?:runs? )?\d+ and (?:run )?\d+|\bdifferences? (?:between|of) (?:the |my )?(?:\w+ )?(?:runs|trainings|models)\b|\brun \d+ (?:\w+ ){0,3}(?:better|worse|faster) than\b|\bbetter than (?:the )?(?:last|previous|first|run|before)|\bside by side\b|\b(?:my |the )?best (?:run|model|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
+    r"\bcompar\w*\b[^.;]{0,60}\b(?:runs?|trainings?|models?|experiments?|\d+|previous|last|first|them|both|results?"
+    r"|two|the other)\b|\bwhich (?:of (?:the |my )?(?:\w+ )?)?(?:runs?|one|trainings?|models?"
+    r"|experiments?)(?: \w+){0,4} (?:better|best|worse|worst|wins?|won|more accurate|highest|winner)\b"
+    r"|\brun \d+ (?:vs\.?|versus|against|or|compared (?:to|with)) (?:run )?\d+"
+    r"|\bdifference between (?:runs? )?\d+ and (?:run )?\d+|\bdifferences? (?:between|of) (?:the "
+    r"|my )?(?:\w+ )?(?:runs|trainings|models)\b|\brun \d+ (?:\w+ ){0,3}(?:better|worse|faster) than\b"
+    r"|\bbetter than (?:the )?(?:last|previous|first|run|before)|\bside by side\b|\b(?:my |the )?best (?:run|model"
+    r"|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
 )
 _IMPROVE = re.compile(
-    r"\bhow (?:can|do|could|should|would|to)(?: (?:i|we|one|you))? (?:\w+ ){0,2}?(?:improv\w*|get (?:it|this|that|them|the \w+|a|to a|more)(?: \w+)? ?(?:better|higher|right|good|accura\w*)?|make (?:it|this|that|the \w+)(?: \w+)? (?:better|good|smarter|more accurate)|boost|rais\w*|increas\w* (?:the |its )?(?:accuracy|score|quality|f1|performance)|do better|fix the (?:accuracy|result))\b"
-    r"|\b(?:improve|boost|raise|increase|enhance|optimi[sz]e|refine) (?:it|this|that|the (?:result|results|model|accuracy|score|quality|performance|f1|predictions|numbers)|my (?:model|result|results|score)|on (?:it|that|this)|results?|further|the last)\b|^improve\b|\bimprovements?\b|\bnot (?:good|accurate|great|reliable) enough\b"
-    r"|\b(?:results?|accuracy|score|model|performance|quality|it|numbers|predictions?|outcome|f1) (?:is|are|was|were|look|looks|seems?) (?:\w+ )?(?:poor|bad|terrible|disappointing|weak|low|awful|not good|not great|horrible|useless|mediocre|meh|too low|rubbish|unsatisf\w*|not satisf\w*|wrong too often|worse than)\b|\btoo many (?:mistakes|errors|wrong)\b|\bmakes? (?:\w+ ){0,3}mistakes\b"
-    r"|\bwhat (?:can|could|should|would|else can|shall|do) (?:i|we|you|one) (?:\w+ )?(?:do|try|change|improve)(?: \w+)? (?:next|better|to (?:improve|get|make|raise|increase)|now|differently|about (?:it|that|this)|against)\b|\bwhat would (?:help|improve|make it better)\b|\b(?:get|want|need|like|expected|hoped for|make|deserve)(?: \w+){0,3} better (?:results?|model|accuracy|score|one|quality|predictions?|than (?:that|this))?\b|\b(?:can|could) (?:it|this|that|we|you|they) (?:\w+ )?(?:do |be |get |become )?(?:any )?better\b|\bdo better\b|\bany (?:ideas|suggestions|tips)\b[\w ]{0,30}\b(?:better|improv\w*|next)|\bhow do i get (?:it|this|that) (?:up|better|higher)\b|\bmake it (?:better|smarter)\b|\bget better\b|\btry to beat\b|\bsuggest (?:an? |some )?(?:improvement|next|better)"
+    r"\b(?:get|reach|achieve|have|obtain|want|need|like) (?:an? |some |even |to |get )*(?:higher|better|more"
+    r"|improved) (?:accuracy|score|f1|results?|quality|performance|precision|recall)\b|\b(?:make|get|making"
+    r"|getting) (?:it|this|that|them|the \w+|my \w+) (?:even |any |a bit |a little |much |way )?(?:better|smarter"
+    r"|more accurate|stronger)\b|\b\d+ ?%?[^.;]{0,20}\b(?:is|are|that is|seems|sounds) (?:\w+ )?(?:bad|poor|low"
+    r"|not (?:good|enough|great|much)|disappointing|too little|weak)\b|\bwrong (?:too|so|very) often\b"
+    r"|\boften wrong\b|\bhow (?:can|do|could|should|would|to)(?: (?:i|we|one|you))? (?:\w+ ){0,2}?(?:improv\w*"
+    r"|get (?:it|this|that|them|the \w+|a|to a|more)(?: \w+)? ?(?:better|higher|right|good|accura\w*)?|make (?:it"
+    r"|this|that|the \w+)(?: \w+)? (?:better|good|smarter|more accurate)|boost|rais\w*|increas\w* (?:the "
+    r"|its )?(?:accuracy|score|quality|f1|performance)|do better|fix the (?:accuracy|result))\b"
+    r"|\b(?:improve|boost|raise|increase|enhance|optimi[sz]e|refine) (?:it|this|that|the (?:result|results|model"
+    r"|accuracy|score|quality|performance|f1|predictions|numbers)|my (?:model|result|results|score)|on (?:it|that"
+    r"|this)|results?|further|the last)\b|^improve\b|\bimprovements?\b|\bnot (?:good|accurate|great"
+    r"|reliable) enough\b|\bnot (?:so |really |very |that |too |quite )?(?:happy|satisfied|content|pleased|impressed"
+    r"|convinced)\b[\w ]{0,12}\b(?:with|by|about)\b"
+    r"|\b(?:results?|accuracy|score|model|performance|quality|it|numbers|predictions?|outcome|f1) (?:is|are|was|were"
+    r"|look|looks|seems?) (?:\w+ )?(?:poor|bad|terrible|disappointing|weak|low|awful|not good|not great|horrible"
+    r"|useless|mediocre|meh|too low|rubbish|unsatisf\w*|not satisf\w*|wrong too often|worse than)\b"
+    r"|\btoo many (?:mistakes|errors|wrong)\b|\bmakes? (?:\w+ ){0,3}mistakes\b"
+    r"|\bwhat (?:can|could|should|would|else can|shall|do) (?:i|we|you|one) (?:\w+ )?(?:do|try|change"
+    r"|improve)(?: \w+)? (?:next|better|to (?:improve|get|make|raise|increase)|now|differently|about (?:it|that|this)"
+    r"|against)\b|\bwhat would (?:help|improve|make it better)\b|\b(?:get|want|need|like|expected|hoped for|make"
+    r"|deserve)(?: \w+){0,3} better (?:results?|model|accuracy|score|one|quality|predictions?|than (?:that|this))?\b"
+    r"|\b(?:can|could) (?:it|this|that|we|you|they) (?:\w+ )?(?:do |be |get |become )?(?:any )?better\b|\bdo better\b"
+    r"|\bany (?:ideas|suggestions|tips)\b[\w ]{0,30}\b(?:better|improv\w*|next)|\bhow do i get (?:it|this|that) (?:up"
+    r"|better|higher)\b|\bmake it (?:better|smarter)\b|\bget better\b|\btry to beat\b|\bsuggest (?:an? "
+    r"|some )?(?:improvement|next|better)"
 )
 _EXPORT = re.compile(
-    r"\b(?:export\w*|download\w*)\b|\b(?:save|get|give|send|hand|fetch|take|convert|turn|need|want|have|pack|bundle|store|write)\b[\w ,']{0,40}\b(?:onnx|gguf|ggml|safetensors|adapter|merged|weights|model files?|files of the model|the (?:trained |finished |tuned |final )?model(?: (?:as|to|in|onto|on) |$| (?:file|folder|zip))|zip)\b|\b(?:onnx|gguf|ollama|llama\.?cpp|lm ?studio)\b|\bmerge the (?:adapter|lora|weights)\b|\b(?:adapter|model|merged) files?\b"
+    r"\b(?:export\w*|download\w*)\b|\b(?:save|get|give|send|hand|fetch|take|convert|turn|need|want|have|pack|bundle"
+    r"|store|write)\b[\w ,']{0,40}\b(?:onnx|gguf|ggml|safetensors|adapter|merged|weights|model files?"
+    r"|files of the model|the (?:trained |finished |tuned |final )?model(?: (?:as|to|in|onto|on) |$| (?:file|folder"
+    r"|zip))|zip)\b|\b(?:onnx|gguf|ollama|llama\.?cpp|lm ?studio)\b|\bmerge the (?:adapter|lora|weights)\b"
+    r"|\b(?:adapter|model|merged) files?\b"
 )
 _CHECK = re.compile(
-    r"\b(?:check|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|profile|validat\w*|review|explore|verify|diagnos\w*|go (?:over|through)|test|assess|have a look|take a look)\b[\w ,']{0,35}\b(?:data|file|csv|table|data ?set|upload|rows|columns|spreadsheet|excel|zip|labels|quality)\b"
-    r"|\bwhat is (?:wrong|the (?:matter|problem|issue|trouble)|not right|off|bad)\b[\w ]{0,15}\b(?:with|about|in) (?:my|the|this|that|it)(?: \w+)? ?(?:data|file|csv|table|set|upload|spreadsheet)?\b|\b(?:is|are) (?:my|the|this|these|that) (?:\w+ )?(?:data|file|csv|table|data ?set|labels|rows|columns|spreadsheet)(?: \w+)? (?:ok|okay|good|fine|clean|usable|right|valid|correct|balanced|broken|enough|alright|in order|useable|readable|complete|all right|any good|suitable)\b"
-    r"|\b(?:any|are there|has it|find|see|show|what|which|tell|list) (?:\w+ ){0,5}(?:problems?|issues?|errors?|mistakes|duplicates?|doubles|missing values|empty (?:rows|cells)|defects|outliers|oddities)\b[\w ]{0,20}\b(?:data|file|csv|table|set|it|there|rows|labels|columns|upload|spreadsheet|have)\b|\bwhat (?:is|do (?:you|i)|does|did|have i|kind of data is)(?: \w+){0,3} (?:in|inside|on|have in) (?:my|the|this|that|it)(?: \w+)? ?(?:file|data|csv|table|set|upload|zip|spreadsheet)?\b"
-    r"|\bhow many (?:rows|lines|examples|columns|classes|labels|samples|duplicates|images|pictures|recordings|clips|texts|entries)\b(?! (?:do|would|should|must) (?:i|we|you|it) need)|\bwhich columns\b|\b(?:are|is) there (?:\w+ )?(?:duplicates|missing|empty|errors|double)|\b(?:show|print|display|list)(?: me)? (?:the |my |some |a few |first )*(?:\d+ )?(?:data|file|rows|columns|labels|label counts|lines|sample|class counts|classes|data card|examples from)\b|\bdata (?:check|quality|doctor|report|problems|issues)\b|\bdo (?:you see|i have)(?: \w+){0,3} (?:problems|duplicates|errors|issues|missing)"
-    r"|\b(?:what|tell me what) do you (?:see|find|think of (?:my|the|this) (?:data|file))\b|\bdid (?:you|it) read (?:my |the |this )?(?:file|data|it|everything)\b|\bcan you read (?:my|the|this) (?:file|data)|\bhow (?:is|are|does|do) (?:my|the) (?:data|labels|classes|file) (?:look|distributed|balanced)|\bhow (?:clean|good|balanced|messy) is (?:my|the|this) (?:data|file)|\bjust (?:look|check)\b"
+    r"\b(?:check|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|profile|validat\w*"
+    r"|review|explore|verify|diagnos\w*|go (?:over|through)|test|assess|have a look"
+    r"|take a look)\b[\w ,']{0,35}\b(?:data|file|csv|table|data ?set|upload|rows|columns|spreadsheet|excel|zip|labels"
+    r"|quality)\b"
+    r"|\bwhat is (?:wrong|the (?:matter|problem|issue|trouble)|not right|off|bad)\b[\w ]{0,15}\b(?:with|about"
+    r"|in) (?:my|the|this|that|it)(?: \w+)? ?(?:data|file|csv|table|set|upload|spreadsheet)?\b|\b(?:is|are) (?:my|the"
+    r"|this|these|that) (?:\w+ )?(?:data|file|csv|table|data ?set|labels|rows|columns|spreadsheet)(?: \w+)? (?:ok"
+    r"|okay|good|fine|clean|usable|right|valid|correct|balanced|broken|enough|alright|in order|useable|readable"
+    r"|complete|all right|any good|suitable)\b"
+    r"|\b(?:any|are there|has it|find|see|show|what|which|tell|list) (?:\w+ ){0,5}(?:problems?|issues?|errors?"
+    r"|mistakes|duplicates?|doubles|missing values|empty (?:rows|cells)|defects|outliers"
+    r"|oddities)\b[\w ]{0,20}\b(?:data|file|csv|table|set|it|there|rows|labels|columns|upload|spreadsheet|have)\b"
+    r"|\bwhat (?:is|do (?:you|i)|does|did|have i|kind of data is)(?: \w+){0,3} (?:in|inside|on|have in) (?:my|the"
+    r"|this|that|it)(?: \w+)? ?(?:file|data|csv|table|set|upload|zip|spreadsheet)?\b"
+    r"|\bhow many (?:rows|lines|examples|columns|classes|labels|samples|duplicates|images|pictures|recordings|clips"
+    r"|texts|entries)\b(?! (?:do|would|should|must) (?:i|we|you|it) need)|\bwhich columns\b|^(?:is there |do you see "
+    r"|see )?any(?:thing)? (?:wrong|problems?|issues?|errors?|odd|strange)\b[\w ?!.]{0,25}$|\bwhat is (?:in"
+    r"|inside) (?:there|it|this|that)\b|\b(?:are|is) there (?:\w+ )?(?:duplicates|missing|empty|errors|double)"
+    r"|\b(?:show|print|display|list)(?: me)? (?:the |my |some |a few |first )*(?:\d+ )?(?:data|file|rows|columns"
+    r"|labels|label counts|lines|sample|class counts|classes|data card|examples from)\b|\bdata (?:check|quality"
+    r"|doctor|report|problems|issues)\b|\bdo (?:you see|i have)(?: \w+){0,3} (?:problems|duplicates|errors|issues"
+    r"|missing)"
+    r"|\b(?:what|tell me what) do you (?:see|find|think of (?:my|the|this) (?:data|file))\b|\bdid (?:you"
+    r"|it) read (?:my |the |this )?(?:file|data|it|everything)\b|\bcan you read (?:my|the|this) (?:file|data)"
+    r"|\bhow (?:is|are|does|do) (?:my|the) (?:data|labels|classes|file) (?:look|distributed|balanced)|\bwhy (?:can"
+    r"|could|do|did) (?:not )?you (?:not )?(?:read|open|load|understand)\b|\bwhat (?:do )?you (?:see|find|found"
+    r"|think)\b|\b(?:check|inspect|look at|examine|analy[sz]e) (?:it|that|this|them|these) (?:first|only|please"
+    r"|for me|over)|\bonly (?:check|inspect|look)\b|\bhow (?:clean|good|balanced|messy) is (?:my|the|this) (?:data"
+    r"|file)|\bjust (?:look|check)\b"
 )
 _DATA_PROBLEM = (
-    r"(?:duplicat\w*|doubles?|double (?:rows|entries)|copies|repeat\w*|empty|blank|missing|nulls?|nan|broken (?:rows|lines|characters|text)|rows? without|unlabel\w*|html|markup|encoding|mojibake|umlauts|white ?space|spaces|spelling(?:s)?(?: variants?)?|variants?|label (?:spelling|names|variants)|inconsisten\w*|conflict\w*"
-    r"|contradict\w*|wrong labels|mislabel\w*|personal (?:data|information)|phone numbers|e-?mail addresses|names? (?:and|of) people|pii|card numbers|outliers|too (?:long|short) (?:texts|rows)|rare classes|tiny classes|classes with (?:too )?few|id columns?|leak\w*|bad (?:rows|lines|labels)|problems?|issues?|errors?|garbage|junk|mess|same text|dirty)"
+    r"(?:duplicat\w*|doubles?|double (?:rows|entries)|copies|repeat\w*|empty|blank|missing|nulls?|nan|broken (?:rows"
+    r"|lines|characters|text)|rows? without|unlabel\w*|html|markup|encoding|mojibake|umlauts|white ?space|spaces"
+    r"|spelling(?:s)?(?: variants?)?|variants?|label (?:spelling|names|variants)|inconsisten\w*|conflict\w*"
+    r"|contradict\w*|wrong labels|mislabel\w*|personal (?:data|information)|phone numbers|e-?mail addresses"
+    r"|names? (?:and|of) people|pii|card numbers|outliers|too (?:long|short) (?:texts|rows)|rare classes|tiny classes"
+    r"|classes with (?:too )?few|id columns?|leak\w*|bad (?:rows|lines|labels)|problems?|issues?|errors?|garbage|junk"
+    r"|mess|same text|dirty)"
 )
 _FIX = re.compile(
-    rf"\b(?:fix\w*|remov\w*|drop|delet\w*|clean\w*|repair\w*|merg\w*|unif\w*|mask\w*|correct|strip|throw (?:out|away)|get rid of|solve|take out|filter out|leave out|sort out|tidy|mend|kick out|eliminat\w*|hide|anonymi[sz]\w*|normali[sz]\w*|discard|purge|cut out|skip|join|harmoni[sz]e|handle|deal with|do something about)\b[\w ,']{{0,40}}?\b{_DATA_PROBLEM}"
-    r"|\bde-?dup\w*|\bde-?duplicat\w*|\b(?:fix|clean|repair|mend|tidy|correct) (?:it|that|this|them|these|those|everything|all|(?:up )?(?:my|the|this) (?:data|file|csv|table|labels|rows|data ?set|upload))(?: up| please| all| for me)*\b|\bclean (?:up )?(?:my|the|this) (?:data|file|table)|\b(?:yes )?fix (?:it|the data|them)\b"
+    rf"\b(?:fix\w*|remov\w*|drop|delet\w*|clean\w*|repair\w*|merg\w*|unif\w*|mask\w*|correct|strip|throw (?:out|away)"
+    rf"|get rid of|solve|take out|filter out|leave out|sort out|tidy|mend|kick out|eliminat\w*|hide|anonymi[sz]\w*"
+    rf"|normali[sz]\w*|discard|purge|cut out|skip|join|harmoni[sz]e|handle|deal with"
+    rf"|do something about)\b[\w ,']{{0,40}}?\b{_DATA_PROBLEM}"
+    r"|\bde-?dup\w*|\bde-?duplicat\w*|\b(?:fix|clean|repair|mend|tidy|correct) (?:it|that|this|them|these|those"
+    r"|everything|all|(?:up )?(?:my|the|this) (?:data|file|csv|table|labels|rows|data ?set|upload))(?: up| please"
+    r"| all| for me)*\b|\bclean (?:up )?(?:my|the|this) (?:data|file|table)|\b(?:yes )?fix (?:it|the data|them)\b"
 )
 _PREDICT = re.compile(
-    r"\b(?:try|test|use|run|apply|feed|give)\b(?: \w+){0,4}? (?:on|with|to|it|this|these)(?: \w+){0,4} ?:|\btry (?:it|the model|that|this|run \d+|my model|our model|the (?:finished|trained|new|tuned) model)(?: out)?(?: (?:on|with|now|please|yourself|for|myself)|$|[:!.?])|\b(?:let me|want to|like to|can i|may i|i will|how (?:can|do) i|where can i) (?:\w+ )?(?:try|play with|test|use|talk to|chat with) (?:it|the model|my model|with it|that|the bot|this)\b(?! on (?:this|another|the|my|a) (?:\w+ )?(?:file|data|set|csv|table))"
-    r"|\bwhat (?:would|does|will|did|is) (?:it|the model|your model|my model|run \d+|she|he|the bot|your answer|the answer) (?:\w+ )?(?:say|predict|think|make|answer|reply|decide|guess|give|do with|tell|call|classify|label|for|to|about|of)\b|\bpredict (?:this|the following|that|for|these|it)\b|\b(?:classify|label|predict|tag|score|rate|sort|translate|summari[sz]e|ask|answer|guess|judge|categori[sz]e|which class|what class|what label) ?(?:is |it |this |the following |that |for |would |sentence|text|one|message|review|e-?mail|ticket|the model|about|on|to|as|of)*:|\bdemo mode\b|^try it\b|\bmake a prediction\b|\bpredictions? (?:for|on|of) (?:this|the following|these)\b|\bhow would (?:it|the model|you) (?:classify|label|rate|tag|score|sort|answer)\b|\bone example\b.*:|\bask it\b"
+    r"\b(?:try|test|use|run|apply|feed|give)\b(?: \w+){0,4}? (?:on|with|to|it|this|these)(?: \w+){0,4} ?:|\btry (?:it"
+    r"|the model|that|this|run \d+|my model|our model|the (?:finished|trained|new|tuned) model)(?: out)?(?: (?:on"
+    r"|with|now|please|yourself|for|myself)|$|[:!.?])|\b(?:let me|want to|like to|can i|may i|i will|how (?:can|do) i"
+    r"|where can i) (?:\w+ )?(?:try|play with|test|use|talk to|chat with) (?:it|the model|my model|with it|that"
+    r"|the bot|this)\b(?! on (?:this|another|the|my|a) (?:\w+ )?(?:file|data|set|csv|table))"
+    r"|\bwhat (?:would|does|will|did|is) (?:it|the model|your model|my model|run \d+|she|he|the bot|your answer"
+    r"|the answer) (?:\w+ )?(?:say|predict|think|make|answer|reply|decide|guess|give|do with|tell|call|classify|label"
+    r"|for|to|about|of)\b|\bpredict (?:this|the following|that|for|these|it)\b|\b(?:classify|label|predict|tag|score"
+    r"|rate|sort|translate|summari[sz]e|ask|answer|guess|judge|categori[sz]e|which class|what class"
+    r"|what label) ?(?:is |it |this |the following |that |for |would |sentence|text|one|message|review|e-?mail|ticket"
+    r"|the model|about|on|to|as|of)*:|\bdemo mode\b|^try it\b|\bmake a prediction\b|\bpredictions? (?:for|on"
+    r"|of) (?:this|the following|these)\b|\bhow would (?:it|the model|you) (?:classify|label|rate|tag|score|sort"
+    r"|answer)\b|\bone example\b.*:|\bask it\b"
 )
 _EVALUATE = re.compile(
-    r"\b(?:test|evaluat\w*|score|check|measure|validat\w*|try|run|benchmark|assess|apply|judge|verify|grade|examine)\b[\w ,']{0,45}\b(?:on|with|against|using|over|by) (?:\w+ ){0,5}(?:file|data|data ?set|set|rows|table|csv|sheet|examples|one|upload|reviews|tickets|e-?mails|messages|test set|images|photos|recordings|zip|sample)\b"
-    r"|\bevaluat\w* (?:it|the (?:\w+ )?model|run \d+|the last run|my model|that|this|again|the run|the result)\b|\bhow (?:well|good|accurate) (?:does|is|would|did|do|will) (?:\w+ ){1,4}(?:do|work|on|perform|be|cope|handle)\b[\w ]{0,20}\b(?:file|data|set|table|csv|rows|these|this|new|other|another)\b|\b(?:and|now|what about|also) (?:on|with) (?:this|the other|another|that|my other) (?:file|data ?set|data|set|one)\b|\bscore (?:this|the other|another|my other|that) (?:file|data|set|table)\b"
+    r"\b(?:test|evaluat\w*|score|check|measure|validat\w*|try|run|benchmark|assess|apply|judge|verify|grade"
+    r"|examine)\b[\w ,']{0,45}\b(?:on|with|against|using|over|by) (?:\w+ ){0,5}(?:file|data|data ?set|set|rows|table"
+    r"|csv|sheet|examples|one|upload|reviews|tickets|e-?mails|messages|test set|images|photos|recordings|zip|sample)\b"
+    r"|\bevaluat\w* (?:it|the (?:\w+ )?model|run \d+|the last run|my model|that|this|again|the run|the result)\b"
+    r"|\bhow (?:well|good|accurate) (?:does|is|would|did|do|will) (?:\w+ ){1,4}(?:do|work|on|perform|be|cope|handle"
+    r"|for|with)\b[\w ]{0,20}\b(?:file|data|set|table|csv|rows|these|those|this|that|new|other|another)\b|\b(?:and"
+    r"|now|what about|also) (?:on|with) (?:this|the other|another|that|my other) (?:file|data ?set|data|set|one)\b"
+    r"|\bscore (?:this|the other|another|my other|that) (?:file|data|set|table)\b"
 )
 _MODEL_AT_HAND = re.compile(
-    r"\b(?:finished|trained|tuned|the|my|our|your|this|that|last|new|existing|final|ready|fine-?tuned) (?:\w+ )?(?:model|run|bot|classifier|one)\b|\bit\b|\brun \d+|\blast run\b|\bthe result\b"
+    r"\b(?:finished|trained|tuned|the|my|our|your|this|that|last|new|existing|final|ready"
+    r"|fine-?tuned) (?:\w+ )?(?:model|run|bot|classifier|one)\b|\bit\b|\brun \d+|\blast run\b|\bthe result\b"
 )
 _HELP = re.compile(
-    r"^(?:hi|hello|hey|heya|hiya|howdy|yo|greetings|good (?:day|morning|evening|afternoon|night)|hallo|moin|servus|hola|bonjour|salut|ciao|namaste|sup|what is up|welcome|dear assistant)\b[\w !,.?']{0,30}$"
-    r"|^(?:(?:many |lots of )?thanks?(?: you)?|thank you|cheers|great|cool|nice|awesome|wow|merci|danke|gracias|well done|good job|you are (?:great|the best|awesome|helpful)|that (?:was|is) (?:great|helpful|nice|all|it)|bye|goodbye|see you|good bye|ok thanks|perfect thanks|much appreciated|appreciate it)\b[\w !,.']{0,40}$"
-    r"|\bwhat (?:can|could|do|else can|all can|will|are) (?:you|i|we|this|it)(?: \w+){0,2} (?:do|help|offer|train|ask|say|able|capable|support|make|good at|for|here|handle)\b[\w ]{0,25}|\bwhat (?:are you|is this|is this (?:thing|page|tool|site|app|place|about|for))(?: (?:for|about|good for|here))?\??$|\bwho are you\b|\bhow (?:does|do) (?:this|it|you|that|the assistant|all this|everything|the whole thing) (?:work|function|operate)\b"
-    r"|\bhow (?:do|can|should|would|could) (?:i|we|one) (?:start|begin|use (?:this|you|it)|get started|proceed|work with|go about|do this|use the assistant)\b|\bwhere (?:do|should|can) (?:i|we) (?:start|begin)\b|^(?:help|help me|please help|i need help|can you help(?: me)?|could you help(?: me)?|menu|commands|options|instructions|tutorial|guide me|sos|\?+|what now|now what|how|what do i do(?: now)?|what next|i am (?:lost|new|stuck|confused)[\w ]{0,30}|no idea[\w ]{0,40}|i (?:do not|don't) know (?:what|how|where)[\w ]{0,40})[ ?!.]*$"
-    r"|\bwhich (?:tasks?|kinds? of (?:models|tasks|files|data)|file (?:types|formats)|formats|models|languages) (?:can|do|are|does|could)\b[\w ]{0,30}|\bwhat (?:kinds? of |types? of |sorts? of )?(?:tasks?|files?|formats?|models?|data|things|file formats) (?:can|do|are|does|could|should) (?:you|i|we|there|it|this)\b[\w ]{0,25}|\bshow me (?:an example|what you can|how (?:it|this) works|around|the examples?)\b|\bgive me an example\b|\bexamples? (?:please|to try)\b|\bdo you (?:speak|understand|support|know)\b|\bhow are you\b|\bare you there\b|\banyone (?:there|here)\b"
+    r"\bhow (?:this|it|you|that|everything|the assistant|the tool) (?:all )?works?\b|\byour (?:features|capabilities"
+    r"|abilities|skills|functions|job|purpose|limits)\b|\b(?:no|not any|do not have any) idea (?:where|how"
+    r"|what) (?:to|i|do)\b[\w ]{0,25}$|^(?:hi|hello|hey|heya|hiya|howdy|yo|greetings|good (?:day|morning|evening"
+    r"|afternoon|night)|hallo|moin|servus|hola|bonjour|salut|ciao|namaste|sup|what is up|welcome"
+    r"|dear assistant)\b[\w !,.?']{0,30}$"
+    r"|^(?:(?:many |lots of )?thanks?(?: you)?|thank you|cheers|great|cool|nice|awesome|wow|merci|danke|gracias"
+    r"|well done|good job|you are (?:great|the best|awesome|helpful)|that (?:was|is) (?:great|helpful|nice|all|it)"
+    r"|bye|goodbye|see you|good bye|ok thanks|perfect thanks|much appreciated|appreciate it)\b[\w !,.']{0,40}$"
+    r"|\bwhat (?:can|could|do|else can|all can|will|are) (?:you|i|we|this|it)(?: \w+){0,2} (?:do|help|offer|train|ask"
+    r"|say|able|capable|support|make|good at|for|here|handle)\b[\w ]{0,25}|\bwhat (?:are you|is this|is this (?:thing"
+    r"|page|tool|site|app|place|about|for))(?: (?:for|about|good for|here))?\??$|\bwho are you\b|\bhow (?:does"
+    r"|do) (?:this|it|you|that|the assistant|all this|everything|the whole thing) (?:work|function|operate)\b"
+    r"|\bhow (?:do|can|should|would|could) (?:i|we|one) (?:start|begin|use (?:this|you|it)|get started|proceed"
+    r"|work with|go about|do this|use the assistant)\b|\bwhere (?:do|should|can) (?:i|we) (?:start|begin)\b|^(?:help"
+    r"|help me|please help|i need help|can you help(?: me)?|could you help(?: me)?|menu|commands|options|instructions"
+    r"|tutorial|guide me|sos|\?+|what now|now what|how|what do i do(?: now)?|what next|i am (?:lost|new|stuck"
+    r"|confused)[\w ]{0,30}|no idea[\w ]{0,40}|i (?:do not|don't) know (?:what|how|where)[\w ]{0,40})[ ?!.]*$"
+    r"|\bwhich (?:tasks?|kinds? of (?:models|tasks|files|data)|file (?:types|formats)|formats|models"
+    r"|languages) (?:can|do|are|does|could)\b[\w ]{0,30}|\bwhat (?:kinds? of |types? of |sorts? of )?(?:tasks?|files?"
+    r"|formats?|models?|data|things|file formats) (?:can|do|are|does|could|should) (?:you|i|we|there|it"
+    r"|this)\b[\w ]{0,25}|\bshow me (?:an example|what you can|how (?:it|this) works|around|the examples?)\b"
+    r"|\bgive me an example\b|\bexamples? (?:please|to try)\b|\bdo you (?:speak|understand|support|know)\b"
+    r"|\bhow are you\b|\bare you there\b|\banyone (?:there|here)\b"
 )
 _HELLO = re.compile(r"^(?:hi|hello|hey|good (?:day|morning|evening|afternoon)|hallo|howdy|greetings|yo)\b")
 _THANKS = re.compile(r"\b(?:thanks?|thank you|cheers|thx|merci|danke|gracias|appreciate)\b")
@@ -195,7 +408,11 @@ _THANKS = re.compile(r"\b(?:thanks?|thank you|cheers|thx|merci|danke|gracias|app
 
 def is_stop(text: str) -> bool:
     match = _STOP.search(text)
-    if not match or negated(text, match.start()) or re.search(r"\bstop(?:s|ping)? (?:early|when|once|if|as soon|it when|after \d|at \d)|early[- ]stop", text):
+    if (
+        not match
+        or negated(text, match.start())
+        or re.search(r"\bstop(?:s|ping)? (?:early|when|once|if|as soon|it when|after \d|at \d)|early[- ]stop", text)
+    ):
         return False
     return cover(text, _STOP_WORDS) >= 0.75
 
@@ -230,7 +447,10 @@ def found(text: str, raw: str, *, has_plan: bool, with_file: bool, trying: bool)
     return None
 
 
-_TAKES_RUN = frozenset("stop resume status report improve evaluate export publish delete_run predict".split())
+_TAKES_RUN = words_of(
+    """stop resume status report improve evaluate export publish delete_run predict
+    """
+)
 
 
 def _says_no(text: str, pattern: re.Pattern[str]) -> bool:
@@ -244,33 +464,54 @@ def _stop_or_resume(text: str, raw: str, has_plan: bool, with_file: bool) -> tup
         return "resume", {}
     if is_stop(text):
         return "stop", {}
-    if _LIST.search(text) and cover(text, _words("show list see display view open overview history past results give tell print runs")) >= 0.7:
+    if (
+        _LIST.search(text)
+        and cover(text, words_of("show list see display view open overview history past results give tell print runs"))
+        >= 0.7
+    ):
         return "list_runs", {}
     return None
 
 
-_CHECK_ONLY = re.compile(r"\b(?:not|never|without|no|nothing) (?:\w+ ){0,2}?train\w*|\bnot train\b|\bbefore (?:we|you|i|any) train|\bbefore training\b")
+_CHECK_ONLY = re.compile(
+    r"\b(?:not|never|without|no|nothing) (?:\w+ ){0,2}?train\w*|\bnot train\b|\bbefore (?:we|you|i|any) train"
+    r"|\bbefore training\b"
+)
 
 
 def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     del raw
-    if _FIX.search(text) and not _says_no(text, _FIX) and not re.search(r"\bgrammar|\btrain|\bteach|\bfine-?tun|\bmodel (?:that|which|to)|\bi want (?:a|to have) (?:a )?model", text):
-        if not (with_file and re.search(r"\b(?:spelling|mistakes|errors)\b", text)):
-            return "fix_data", {}
+    if (
+        _FIX.search(text)
+        and not _says_no(text, _FIX)
+        and not re.search(
+            r"\bgrammar|\btrain|\bteach|\bfine-?tun|\bmodel (?:that|which|to)|\bi want (?:a|to have) (?:a )?model", text
+        )
+    ) and not (with_file and re.search(r"\b(?:spelling|mistakes|errors)\b", text)):
+        return "fix_data", {}
     if _CHECK.search(text) and not _EVALUATES_MODEL.search(text):
         wants_model = re.search(r"\b(?:train|teach|fine-?tun|build|classif)\w*|\bmodel\b", text)
-        if not wants_model or _CHECK_ONLY.search(text) or re.search(r"\bwhat is (?:wrong|the (?:matter|problem))\b|\bhow many\b", text):
+        if (
+            not wants_model
+            or _CHECK_ONLY.search(text)
+            or re.search(r"\bwhat is (?:wrong|the (?:matter|problem))\b|\bhow many\b", text)
+        ):
             return "check_data", {}
     del has_plan
     return None
 
 
-_EVALUATES_MODEL = re.compile(r"\b(?:the|my|finished|trained|tuned) (?:\w+ )?(?:model|classifier|bot)\b|\brun \d+\b|\btest (?:it|the model)\b|\bevaluate\b")
+_EVALUATES_MODEL = re.compile(
+    r"\b(?:the|my|finished|trained|tuned) (?:\w+ )?(?:model|classifier|bot)\b|\brun \d+\b|\btest (?:it|the model)\b"
+    r"|\bevaluate\b"
+)
 
 
 def quoted(raw: str) -> str | None:
     """What a person put in quotes or after a colon, as typed."""
-    match = re.search(r"[\"“”„«]([^\"“”„»]{2,})[\"“”»]", raw) or re.search(r"(?:^|[\s:(])['‘]([^\n]{2,}?)['’](?=$|[\s.,!?)])", raw)
+    match = re.search(r"[\"“”„«]([^\"“”„»]{2,})[\"“”»]", raw) or re.search(
+        r"(?:^|[\s:(])['‘]([^\n]{2,}?)['’](?=$|[\s.,!?)])", raw
+    )
     if match:
         return match.group(1).strip()
     after = re.search(r":\s+(\S[\s\S]*)$", raw)
@@ -279,30 +520,75 @@ def quoted(raw: str) -> str | None:
 
 def _about_model(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     wants, repo, kind = read_publish(text)
-    learns = re.search(r"\b(?:train|teach|fine-?tun|classif|predict the|sentiment of|when (?:it is )?(?:done|ready|finished)|afterwards|positive or|learn)\w*", text)
+    learns = re.search(
+        r"\b(?:train|teach|fine-?tun|classif|predict the|sentiment of|when (?:it is )?(?:done|ready|finished)"
+        r"|afterwards|positive or|learn)\w*",
+        text,
+    )
     if wants and not learns and not with_file:
         return "publish", {"repo": repo, "kind": kind}
     given = quoted(raw)
-    if _PREDICT.search(text) and not with_file and not re.search(r"\b(?:try|use|take) (?:it )?(?:with|on) (?:a |an |the )?(?:\w+ )?(?:model|epochs?|gpus?|learning rate|method|lora|full|batch|bigger|smaller|larger|layers)\b", text):
+    if (
+        re.search(r"\b(?:onnx|gguf|ggml|ollama|llama\.?cpp|lm ?studio)\b", text)
+        and not learns
+        and not re.search(r"\bwhat (?:is|are|does)\b|\bexplain\b", text)
+    ):
+        return "export", {"format": _format(text)}
+    if (
+        _PREDICT.search(text)
+        and not with_file
+        and not re.search(
+            r"\b(?:try|use|take) (?:it )?(?:with|on) (?:a |an |the )?(?:\w+ )?(?:model|epochs?|gpus?|learning rate"
+            r"|method|lora|full|batch|bigger|smaller|larger|layers)\b",
+            text,
+        )
+    ):
         return "predict", {"input": given or _after_predict(raw)}
-    if given and re.match(r"^\W*(?:try|test|classify|predict|check|what about|and|how about|this|label|sort|rate)\b", text) and not with_file and len(text.split()) < 60:
+    if (
+        given
+        and re.match(r"^\W*(?:try|test|classify|predict|check|what about|and|how about|this|label|sort|rate)\b", text)
+        and not with_file
+        and len(text.split()) < 60
+    ):
         return "predict", {"input": given}
     evaluate = _EVALUATE.search(text)
     at_hand = _MODEL_AT_HAND.search(text)
-    if evaluate and at_hand and not negated(text, evaluate.start()) and not re.search(r"\b(?:train|teach|fine-?tune)\b", text):
-        if with_file or not has_plan or re.search(r"\bfinished|trained|run \d|the model|last run\b", text):
-            return "evaluate", {}
+    if (
+        evaluate
+        and at_hand
+        and not negated(text, evaluate.start())
+        and not re.search(r"\b(?:train|teach|fine-?tune)\b", text)
+    ) and (with_file or not has_plan or re.search(r"\bfinished|trained|run \d|the model|last run\b", text)):
+        return "evaluate", {}
     export = _EXPORT.search(text)
-    if export and not negated(text, export.start()) and not re.search(r"\b(?:train|teach|fine-?tune)\b", text) and not (with_file and not re.search("export|download|convert", text)):
-        if not re.search(r"\bwhat (?:is|are|does)\b|\bexplain\b", text):
-            return "export", {"format": _format(text)}
+    if (
+        export
+        and not negated(text, export.start())
+        and not re.search(r"\b(?:train|teach|fine-?tune)\b", text)
+        and not (
+            with_file and not re.match(r"(?:please |can you |could you )*(?:export|download|convert|save)\b", text)
+        )
+    ) and not re.search(r"\bwhat (?:is|are|does)\b|\bexplain\b", text):
+        return "export", {"format": _format(text)}
     return None
 
 
 def _after_predict(raw: str) -> str | None:
-    match = re.search(r"\b(?:try it (?:out )?(?:on|with)|predict (?:this|the following|for)|ask it|feed it|give it|test it (?:on|with)|say (?:about|to|for|of)|think (?:of|about)|make of)\b[:,]?\s+(.{3,})$", raw, re.IGNORECASE | re.DOTALL)
+    match = re.search(
+        r"\b(?:try it (?:out )?(?:on|with)|predict (?:this|the following|for)|ask it|feed it|give it|test it (?:on"
+        r"|with)|say (?:about|to|for|of)|think (?:of|about)|make of)\b[:,]?\s+(.{3,})$",
+        raw,
+        re.IGNORECASE | re.DOTALL,
+    )
     rest = match.group(1).strip() if match else ""
-    return rest if len(rest.split()) >= 3 and not re.match(r"(?:my|some|a few|an?|the|this|these|another|other|one)\b(?: \w+){0,3}[.!?]?$", rest, re.IGNORECASE) else None
+    return (
+        rest
+        if len(rest.split()) >= 3
+        and not re.match(
+            r"(?:my|some|a few|an?|the|this|these|another|other|one)\b(?: \w+){0,3}[.!?]?$", rest, re.IGNORECASE
+        )
+        else None
+    )
 
 
 def _format(text: str) -> str | None:
@@ -323,7 +609,15 @@ def _about_results(text: str, raw: str, has_plan: bool, with_file: bool) -> tupl
         return None
     if _IMPROVE.search(text) and not re.search(r"\b(?:train|teach) (?:a|me)\b", text):
         return "improve", {}
-    if _REPORT.search(text) and not re.search(r"\bwhat (?:is|are) (?:a|an|the) (?:test set|metric|baseline|confusion|learning curve|f1|score\b)|\bmean(?:s|ing)?\b", text) and not IMAGE.search(text.replace("learning curve", "")):
+    if (
+        _REPORT.search(text)
+        and not re.search(
+            r"\bwhat (?:is|are) (?:a|an|the) (?:test set|metric|baseline|confusion|learning curve|f1|score\b)"
+            r"|\bmean(?:s|ing)?\b",
+            text,
+        )
+        and not IMAGE.search(text.replace("learning curve", ""))
+    ):
         return "report", {}
     if _STATUS.search(text) and cover(text, _STATUS_WORDS) >= 0.7:
         return "status", {}

@@ -14,7 +14,19 @@ from dataclasses import dataclass
 
 from assistant.advise import catalog
 from assistant.chat import fulfil, plans, replies, rules, talk
-from assistant.chat.turns import FileCard, FileRead, FileRefused, Input, Intent, PlanPrepared, Reply, RunChanged, Said, State, Turn
+from assistant.chat.turns import (
+    FileCard,
+    FileRead,
+    FileRefused,
+    Input,
+    Intent,
+    PlanPrepared,
+    Reply,
+    RunChanged,
+    Said,
+    State,
+    Turn,
+)
 
 #: Files and earlier plans that a conversation remembers.
 MAX_FILES = 10
@@ -183,5 +195,3 @@ HANDLERS: dict[str, Handler] = {
     "help": _help,
     "unclear": _unclear,
 }
-
-

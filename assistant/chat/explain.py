@@ -13,11 +13,24 @@ from pydantic import BaseModel, ConfigDict
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from assistant.chat.words import words_of
+
 FOLDER = Path(__file__).parent / "concepts"
 #: Words that ask, articles and the like: they are no part of a term.
-_EMPTY = frozenset("a an the is are was of in on for to my your this that it do does did i we you and with mean means what how why".split())
+_EMPTY = words_of(
+    """a an the is are was of in on for to my your this that it do does did i we you and with mean means what
+        how why
+        """
+)
 #: Aliases that are ordinary words: they name their page only when they are all that was asked about.
-_ALONE = frozenset("head base rank noise chance label labels seed test body model data loss steps step duplicates missing demo plan text text-only rows copies frozen better same worse verdict report run pages page weight".split())
+_ALONE = words_of(
+    """head base rank noise chance label labels seed test body model data loss steps step duplicates missing
+        demo plan text text-only rows copies frozen better same worse verdict report run pages page weight job
+        jobs experiment experiments duration method methods measure training transfer probability confidence
+        curve memory precision-of split schedule languages privacy processor settings parameters run-of body
+        vector vectors confusion classes class how-long interval entity tuning space spaces features feature
+        """
+)
 
 
 class Concept(BaseModel):
@@ -92,10 +105,17 @@ def find_topic(text: str) -> str | None:
     for spoken in (wanted, text.strip().casefold(), _bare(wanted), wanted.removesuffix("s")):
         if spoken in known:
             return known[spoken]
-    best = max((match.group() for match in _finder().finditer(wanted) if _counts(match.group(), wanted)), key=len, default=None)
+    best = max(
+        (match.group() for match in _finder().finditer(wanted) if _counts(match.group(), wanted)), key=len, default=None
+    )
     if best is not None:
         return known.get(best) or known.get(best.removesuffix("s")) or known.get(best.removesuffix("es"))
     return _near(_bare(wanted))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is nothing but the name of a page."""
+    return _bare(text.casefold()) in _names() or text.strip(" ?.!").casefold() in _names()
 
 
 def is_term(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Data and models in use: check and mend the data, compare, try, evaluate, export, publish, delete; and what came of it. Pure."""
+"""Data and models in use: check, mend, compare, try, evaluate, export, publish, delete; and what came of it. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _FINDING_WORDS: tuple[tuple[str, str], ...] = (
     ("missing-text", r"(?:empty|blank|missing) texts?|without (?:a )?text|empty messages"),
     ("missing-label", r"(?:empty|blank|missing) labels?|without (?:a )?label|unlabel"),
     ("missing", r"empty|blank|missing|null|nan\b"),
-    ("label-spelling", r"spelling|variants?|inconsisten|label names|unif|merge the labels|capital|upper|lower case|harmoni"),
+    ("label-spelling", r"spelling|variants?|inconsisten|label names|unif|merge the labels|capital|upper|lower case"
+                       r"|harmoni"),
     ("conflicting-labels", r"conflict|contradict|two labels|different labels"),
     ("html", r"html|markup|tags\b"),
     ("mojibake", r"mojibake|encoding|umlaut|broken characters|garbled|weird characters"),
@@ -65,8 +66,16 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
     if named is None:
         wanted = _finding_meant(text, [])
         if wanted and not any(finding.get("code") == wanted for finding in file.findings):
-            return Turn(state=state, replies=[Reply(text=f"I found no {wanted.replace('-', ' ')} in the data, so there is nothing to mend there.")])
-        return Turn(state=state, replies=[replies.which_fix(fixable) if len(fixable) > 1 else replies.nothing_to_fix(file.findings)])
+            return Turn(
+                state=state,
+                replies=[
+                    Reply(text=f"I found no {wanted.replace('-', ' ')} in the data, so there is nothing to mend there.")
+                ],
+            )
+        return Turn(
+            state=state,
+            replies=[replies.which_fix(fixable) if len(fixable) > 1 else replies.nothing_to_fix(file.findings)],
+        )
     effect = Effect(kind="fix_data", arguments={"file": file.id, "code": named["code"]})
     return Turn(state=state.model_copy(update={"pending": f"prepared:fix:{named['code']}"}), effects=[effect])
 
@@ -137,7 +146,9 @@ def export(state: State, text: str, intent: Intent, files_now: tuple[FileCard, .
     run = _model_run(state, intent)
     form = str(intent.slots.get("format") or "merged")
     if run is None:
-        return _no_model(state, intent, "download the model" + (f" as {form.upper()}" if form in ("onnx", "gguf") else ""))
+        return _no_model(
+            state, intent, "download the model" + (f" as {form.upper()}" if form in ("onnx", "gguf") else "")
+        )
     if form == "gguf" and run.task not in ("", "text-generation", "preference-tuning"):
         return Turn(state=state, replies=[replies.gguf_not_for(run.task)])
     effect = Effect(kind="export", arguments={"run": run.id, "format": form})
@@ -187,7 +198,11 @@ def delete_run(state: State, text: str, intent: Intent, files_now: tuple[FileCar
         return Turn(state=state, replies=[replies.which_run(state.runs, "delete")])
     if run is None:
         return Turn(state=state, replies=[replies.no_such_run(spoken, state.runs)])
-    if kind == "delete_run" and waiting == run.id and re.match(r"\W*(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|delete it)\b", text.casefold()):
+    if (
+        kind == "delete_run"
+        and waiting == run.id
+        and re.match(r"\W*(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|delete it)\b", text.casefold())
+    ):
         return Turn(state=state, effects=[Effect(kind="delete_run", arguments={"run": run.id})])
     return Turn(state=state.model_copy(update={"pending": f"delete_run:{run.id}"}), replies=[replies.ask_delete(run)])
 
@@ -215,7 +230,10 @@ def answered(state: State, event: Answered) -> Turn:
         gone = data.get("run")
         runs = [known for known in state.runs if known.id != gone]
         current = None if state.current_run == gone else state.current_run
-        return Turn(state=state.model_copy(update={"runs": runs, "current_run": current}), replies=[replies.deleted(data.get("number", gone))])
+        return Turn(
+            state=state.model_copy(update={"runs": runs, "current_run": current}),
+            replies=[replies.deleted(data.get("number", gone))],
+        )
     if event.effect == "publish":
         where = str(data.get("url") or data.get("repo") or "the Hub")
         return Turn(state=state, replies=[Reply(text=f"It is on the Hub now: {where[:200]}")])

@@ -1,30 +1,41 @@
-"""Base models and Hub data sets as people name them: "bert", "resnet 50", "not whisper, wav2vec", "on the beans data set"."""
+"""Base models and Hub data sets as people name them: "bert", "resnet 50", "not whisper", "the beans data set"."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from assistant.advise import catalog
 from assistant.chat import lexicon
 from assistant.chat.method import REPO
-from assistant.chat.words import common_words, negated
+from assistant.chat.words import common_words, negated, words_of
 from recipes.plan import Task
 
-_SIZES = frozenset(
-    "tiny mini small medium base large xlarge xl xxl xsmall nano micro huge giant big little uncased cased multilingual distilled instruct chat it en de fr turbo"
-    " lite english german french v1 v2 v3 v4 b0 b1 b2 b3".split()
+_SIZES = words_of(
+    """tiny mini small medium base large xlarge xl xxl xsmall nano micro huge giant big little uncased cased
+        multilingual distilled instruct chat it en de fr turbo lite english german french v1 v2 v3 v4 b0 b1 b2
+        b3
+        """
 )  # fmt: skip
 #: Names that are also words or people; they name a model only where one is expected.
-_DOUBTFUL = frozenset(
-    "albert flan opus dino marian phi mistral electra hubert ast starter llama e5 gte bge gpt bart bert flux pythia deit yolo whisper".split()
+_DOUBTFUL = words_of(
+    """albert flan opus dino marian phi mistral electra hubert ast starter llama e5 gte bge gpt bart bert
+        flux pythia deit yolo whisper
+        """
 ) - {"bert", "bart", "whisper", "yolo", "e5", "gte", "bge", "gpt", "deit"}  # fmt: skip
 _MODEL_BEFORE = re.compile(
-    r"(?:\b(?:use|using|with|take|try|tune|finetune|fine-tune|train|model|base|switch to|switch|change|to|prefer|want|than|from|not|of|no|or|and|on top of|like|go for|pick|choose|called|named|retrain|instead of|make it|load)"
+    r"(?:\b(?:use|using|with|take|try|tune|finetune|fine-tune|train|model|base|switch to|switch|change|to|prefer|want"
+    r"|than|from|not|of|no|or|and|on top of|like|go for|pick|choose|called|named|retrain|instead of|make it|load)"
     r"(?: the| a| an| my| that| google's| meta's| openai's| microsoft's| plain| big| small)*|^|[,;:])\s*$"
 )
-_AFTER_NUMBER = re.compile(r"^\s*(?:more |full )?(?:epochs?|passes|rounds|minutes|hours?|rows|gpus?|%|layers?|tokens?|times|labels|classes)")
+_AFTER_NUMBER = re.compile(
+    r"^\s*(?:more |full )?(?:epochs?|passes|rounds|minutes|hours?|rows|gpus?|%|layers?|tokens?|times|labels|classes)"
+)
 _TOKEN = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*")
 
 
@@ -69,18 +80,32 @@ def _index() -> dict[str, str]:
 def families() -> frozenset[str]:
     """Words that begin a model's name: bert, roberta, qwen, whisper …"""
     words = {word for model in catalog.all_models() for alias in model.aliases for word in re.findall(r"[a-z]+", alias)}
-    first = {match.group() for model in catalog.all_models() for alias in model.aliases if (match := re.match(r"[a-z]+", alias))}
+    first = {
+        match.group()
+        for model in catalog.all_models()
+        for alias in model.aliases
+        if (match := re.match(r"[a-z]+", alias))
+    }
     ordinary = _SIZES | {
-        "the", "model", "plain", "google", "english", "spanish", "to", "sentence", "medical", "biomedical", "chinese", "vision", "audio", "transformer", "mobile",
-        "efficient", "modern", "seg", "conv", "wave", "mini", "smol", "rt", "mit", "all", "paraphrase", "microsoft", "openai", "ro", "mm", "xlm", "me", "distil", "r",
+        "the", "model", "plain", "google", "english", "spanish", "to", "sentence", "medical", "biomedical", "chinese",
+            "vision", "audio", "transformer", "mobile",
+        "efficient", "modern", "seg", "conv", "wave", "mini", "smol", "rt", "mit", "all", "paraphrase", "microsoft",
+            "openai", "ro", "mm", "xlm", "me", "distil", "r",
     }  # fmt: skip
-    return frozenset((words | first) - ordinary - {word for word in words if len(word) < 3} | {"vit", "ast", "t5", "e5", "phi"})
+    return frozenset(
+        (words | first) - ordinary - {word for word in words if len(word) < 3} | {"vit", "ast", "t5", "e5", "phi"}
+    )
 
 
 @cache
 def names() -> frozenset[str]:
     """Every word of every model's and data set's name, for the spelling check to leave alone."""
-    models = {word for model in catalog.all_models() for alias in (*model.aliases, model.name) for word in re.findall(r"[a-z]+", alias.lower())}
+    models = {
+        word
+        for model in catalog.all_models()
+        for alias in (*model.aliases, model.name)
+        for word in re.findall(r"[a-z]+", alias.lower())
+    }
     data = {word for name in lexicon.DATASETS for word in re.findall(r"[a-z]+", name)}
     return frozenset(models | data)
 
@@ -89,7 +114,9 @@ def _squeezed(spoken: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "", spoken.casefold()).replace(".", "")
 
 
-def read_models(text: str, task: Task | None = None, known: frozenset[str] = frozenset(), taken: tuple[str, ...] = ()) -> Models:
+def read_models(
+    text: str, task: Task | None = None, known: frozenset[str] = frozenset(), taken: tuple[str, ...] = ()
+) -> Models:
     """The models that a message wants and refuses, in order.
 
     Args:
@@ -100,7 +127,9 @@ def read_models(text: str, task: Task | None = None, known: frozenset[str] = fro
     """
     mentions, unknown = _by_hub_id(text, taken)
     covered = [(mention.start, mention.end) for mention in mentions]
-    tokens = [match for match in _TOKEN.finditer(text) if not any(start <= match.start() < end for start, end in covered)]
+    tokens = [
+        match for match in _TOKEN.finditer(text) if not any(start <= match.start() < end for start, end in covered)
+    ]
     place = 0
     while place < len(tokens):
         mention, used = _at(text, tokens, place, task, known)
@@ -110,7 +139,14 @@ def read_models(text: str, task: Task | None = None, known: frozenset[str] = fro
     mentions.sort(key=lambda mention: mention.start)
     wanted = tuple(mention for mention in mentions if not mention.refused)
     refused = tuple(mention for mention in mentions if mention.refused)
-    if re.search(r"\b(?:replace|swap|switch|change|go|move)\b[^.;]*\b(?:by|with|to|for)\b|\b(?:no wait|actually|rather|or better)\b", text) and len(wanted) > 1:
+    if (
+        re.search(
+            r"\b(?:replace|swap|switch|change|go|move)\b[^.;]*\b(?:by|with|to|for)\b|\b(?:no wait|actually|rather"
+            r"|or better)\b",
+            text,
+        )
+        and len(wanted) > 1
+    ):
         wanted = wanted[::-1]
     return Models(wanted, refused, unknown if not wanted else None)
 
@@ -125,7 +161,13 @@ def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | 
         if known is None and not _looks_like_model(text, match, name):
             continue
         found.append(
-            Mention(known.id if known else name, match.start(), match.end(), negated(text, match.start(), match.end()), _tasks(known))
+            Mention(
+                known.id if known else name,
+                match.start(),
+                match.end(),
+                negated(text, match.start(), match.end()),
+                _tasks(known),
+            )
         )
     return found, None
 
@@ -138,18 +180,45 @@ def _tasks(model: catalog.Model | None) -> tuple[str, ...]:
     return tuple(model.tasks) if model else ()
 
 
-def _at(text: str, tokens: list[re.Match[str]], place: int, task: Task | None, known: frozenset[str]) -> tuple[Mention | None, int]:
+def _at(
+    text: str, tokens: list[re.Match[str]], place: int, task: Task | None, known: frozenset[str]
+) -> tuple[Mention | None, int]:
     """The longest name that begins at a token, and how many tokens it takes."""
+    slip = _joined_slip(text, tokens, place)
+    if slip:
+        return _mention(slip, text, tokens[place : place + 2]), 2
     for length in range(min(6, len(tokens) - place), 0, -1):
         span = tokens[place : place + length]
-        between = (text[one.end() : two.start()] for one, two in zip(span, span[1:], strict=False))
+        between = (text[one.end() : two.start()] for one, two in pairwise(span))
         if any(gap not in (" ", "-", "_", ".") for gap in between):
             continue
         spoken = text[span[0].start() : span[-1].end()]
         model_id = _index().get(_squeezed(spoken))
         if model_id and _is_name(text, span, spoken, known):
-            return _mention(model_id, text, span), length
+            return _mention(_showing(model_id, spoken, task), text, span), length
     return _near(text, tokens, place, task, known)
+
+
+def _joined_slip(text: str, tokens: list[re.Match[str]], place: int) -> str | None:
+    """Two words that are one name with a slip: "distill bert"."""
+    if place + 1 >= len(tokens) or tokens[place + 1].group() not in families():
+        return None
+    if text[tokens[place].end() : tokens[place + 1].start()] != " ":
+        return None
+    joined = tokens[place].group() + tokens[place + 1].group()
+    if joined in _index() or len(tokens[place].group()) < 4:
+        return None
+    near = process.extractOne(joined, [key for key in _index() if key.isalpha()], scorer=OSA.distance, score_cutoff=1)
+    return _index()[near[0]] if near and near[0][0] == joined[0] else None
+
+
+def _showing(model_id: str, spoken: str, task: Task | None) -> str:
+    """A model whose id shows the family that was said, where the alias points to one with another name."""
+    if spoken not in families() or spoken in model_id.lower():
+        return model_id
+    tasks = catalog.lookup(model_id).tasks
+    shown = [model.id for model in catalog.all_models() if spoken in model.id.lower() and set(model.tasks) & set(tasks)]
+    return next((name for name in shown if task is None or task in catalog.lookup(name).tasks), model_id)
 
 
 def _is_name(text: str, span: list[re.Match[str]], spoken: str, known: frozenset[str]) -> bool:
@@ -158,7 +227,9 @@ def _is_name(text: str, span: list[re.Match[str]], spoken: str, known: frozenset
         return False
     if re.search(r"\d$", spoken) and len(span) > 1 and _AFTER_NUMBER.match(text[span[-1].end() :]):
         return False  # "gemma, 3 epochs" names no Gemma 3
-    if not (set(words) & families() or any(family in word for word in words for family in families() if len(family) > 4)):
+    if not (
+        set(words) & families() or any(family in word for word in words for family in families() if len(family) > 4)
+    ):
         return len(span) > 1 or spoken not in common_words()
     if len(span) == 1 and spoken in _DOUBTFUL:
         return _expected(text, span[0])
@@ -169,14 +240,18 @@ def _expected(text: str, token: re.Match[str]) -> bool:
     return bool(_MODEL_BEFORE.search(text[: token.start()])) or len(text.split()) <= 4
 
 
-def _near(text: str, tokens: list[re.Match[str]], place: int, task: Task | None, known: frozenset[str]) -> tuple[Mention | None, int]:
+def _near(
+    text: str, tokens: list[re.Match[str]], place: int, task: Task | None, known: frozenset[str]
+) -> tuple[Mention | None, int]:
     """A family with a size that is no alias ("whisper small german"), or a slip of the pen ("distillbert")."""
     token = tokens[place]
     word = token.group()
     stem = re.match(r"[a-z]+", word)
     if stem is None or word in known:
         return None, 1
-    if stem.group() in families() and stem.group() not in _DOUBTFUL or stem.group() in _DOUBTFUL and _expected(text, token) and len(word) > len(stem.group()):
+    if (stem.group() in families() and stem.group() not in _DOUBTFUL) or (
+        stem.group() in _DOUBTFUL and _expected(text, token) and len(word) > len(stem.group())
+    ):
         length = 1
         while place + length < len(tokens) and length < 4 and _goes_on(text, tokens, place + length):
             length += 1
@@ -186,7 +261,12 @@ def _near(text: str, tokens: list[re.Match[str]], place: int, task: Task | None,
             if model:
                 return _mention(model.id, text, span), size
         return None, 1
-    if len(word) >= 6 and stem.group() not in common_words() and stem.group() not in lexicon.VOCABULARY and "-" not in word:
+    if (
+        len(word) >= 6
+        and stem.group() not in common_words()
+        and stem.group() not in lexicon.VOCABULARY
+        and "-" not in word
+    ):
         model = catalog.resolve(word, task)
         if model and model.listed and _close(word, model):
             return _mention(model.id, text, [token]), 1
@@ -195,7 +275,10 @@ def _near(text: str, tokens: list[re.Match[str]], place: int, task: Task | None,
 
 def _close(word: str, model: catalog.Model) -> bool:
     """One slip for six letters or more: shares its first letter and nearly its length with an alias."""
-    return any(alias[0] == word[0] and abs(len(_squeezed(alias)) - len(word)) <= 2 for alias in (*model.aliases, model.name.lower()))
+    return any(
+        alias[0] == word[0] and abs(len(_squeezed(alias)) - len(word)) <= 2
+        for alias in (*model.aliases, model.name.lower())
+    )
 
 
 def _goes_on(text: str, tokens: list[re.Match[str]], place: int) -> bool:
@@ -213,33 +296,43 @@ def _mention(model_id: str, text: str, span: list[re.Match[str]]) -> Mention:
 # ---------------------------------------------------------------- size of the model
 
 _SMALLER = re.compile(
-    r"\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster|quicker))?(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert|llm))?\b(?! (?:batch|learning|rate|lr|step|rank|test|number|set|max))"
+    r"\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster"
+    r"|quicker))?(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert"
+    r"|llm))?\b(?! (?:batch|learning|rate|lr|step|rank|test|number|set|max))"
 )
 _LARGER = re.compile(
-    r"\b(?:bigger|larger|stronger|more powerful|more capable|heavier)(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert|llm))\b|\b(?:bigger|larger) please\b|^(?:a )?(?:bigger|larger|stronger)$"
+    r"\b(?:bigger|larger|stronger|more powerful|more capable|heavier)(?: (?:base |language |pre-?trained )?(?:model"
+    r"|one|network|version|net|variant|bert|llm))\b|\b(?:bigger|larger) please\b|^(?:a )?(?:bigger|larger|stronger)$"
 )
+
+
+_OTHER_SETTING = re.compile(r"\b(?:learning|lr|batch\w*|epochs?|rank|tokens|length|test|seed|layers)\b")
 
 
 def relative_size(text: str) -> int:
     """-1 for "smaller model please", 1 for "a bigger one", 0 for neither."""
     for sign, pattern in ((-1, _SMALLER), (1, _LARGER)):
         match = pattern.search(text)
-        if match and not negated(text, match.start()):
+        named = match and re.search(r"\b(?:model|one|network|net|version|variant|bert|llm)$", match.group())
+        if match and (named or not _OTHER_SETTING.search(text)) and not negated(text, match.start()):
             return sign
     return 0
 
 
 def next_size(model_id: str | None, task: Task | None, direction: int, offline: bool = False) -> str | None:
-    """The next smaller or larger model for a task: of the same family where there is one, else of any; None at the end."""
+    """The next smaller or larger model for a task, of the same family where there is one; None at the end."""
     now = catalog.lookup(model_id, task)
     fitting = [model for model in catalog.find(task, offline=offline) if model.id != now.id and not model.gated]
     if direction < 0:
-        fitting = [model for model in fitting if model.parameters < 0.85 * now.parameters][::-1]
+        fitting = [model for model in fitting if model.parameters < 0.75 * now.parameters][::-1]
     else:
-        fitting = [model for model in fitting if model.parameters > 1.15 * now.parameters]
+        fitting = [model for model in fitting if model.parameters > 1.4 * now.parameters]
+    if now.languages:
+        alike = [
+            model for model in fitting if model.multilingual == now.multilingual and model.speaks(now.languages[0])
+        ]
+        fitting = alike or fitting
     same = [model for model in fitting if _family(model) & _family(now)]
-    if now.languages and not now.multilingual:
-        fitting = [model for model in fitting if set(now.languages) & set(model.languages)] or fitting
     return next((model.id for model in same or fitting), None)
 
 
@@ -255,9 +348,12 @@ def _family(model: catalog.Model) -> set[str]:
 
 # ---------------------------------------------------------------- data sets of the Hub
 
-_NOT_A_NAME = frozenset(
-    """this that my our your the a an own same small large big new whole full other test training train data labelled labeled given following entire old first second their his her its good
-    attached uploaded which what any some each every public free suitable ready-made existing custom medical french german english of for in hub hugging huggingface face on from use""".split()
+_NOT_A_NAME = words_of(
+    """this that my our your the a an own same small large big new whole full other test training train data
+        labelled labeled given following entire old first second their his her its good attached uploaded
+        which what any some each every public free suitable ready-made existing custom medical french german
+        english of for in hub hugging huggingface face on from use
+        """
 )
 
 
@@ -271,32 +367,65 @@ def read_dataset(text: str, publish_repo: str | None, with_file: bool) -> tuple[
     """The id of a Hub data set and the task that it is known for; (None, None) when none is named."""
     for match in REPO.finditer(text):
         name = match.group(1).rstrip(".,")
-        if name == publish_repo or not catalog.is_hub_id(name) or catalog.get(name) or negated(text, match.start(), match.end()):
+        if (
+            name == publish_repo
+            or not catalog.is_hub_id(name)
+            or catalog.get(name)
+            or negated(text, match.start(), match.end())
+        ):
             continue
         before, after = text[: match.start()], text[match.end() :]
         task = _task_of(name.rpartition("/")[2])
-        called = re.match(r" (?:data ?set|corpus|data)\b", after) or re.search(r"\b(?:data ?set|corpus|data|on|hub)(?: the| from| called| named|:)* $", before)
+        called = re.match(r" (?:data ?set|corpus|data)\b", after) or re.search(
+            r"\b(?:data ?set|corpus|data|on|hub)(?: the| from| called| named|:)* $", before
+        )
         family = any(word in name for word in families())
-        if task or (called and not with_file) or (not family and not with_file and re.search(r"\b(?:take|use|from|load)(?: the)? $", before)):
+        if (
+            task
+            or (called and not with_file)
+            or (not family and not with_file and re.search(r"\b(?:take|use|from|load)(?: the)? $", before))
+        ):
             return name, task
     for match in _plain_names().finditer(text):
         name = match.group()
         if negated(text, match.start(), match.end()):
             continue
-        marked = re.search(r"\b(?:on|data ?set|from|corpus|hub)(?: the| called| named)* $", text[: match.start()]) or re.match(r"(?: \w+)? (?:data ?set|corpus|from the hub|data\b|benchmark)", text[match.end() :])
-        if name in lexicon.PLAIN_WORD_DATASETS and not (marked and not with_file):
+        marked = re.search(
+            r"\b(?:on|data ?set|from|corpus|hub)(?: the| called| named)* $", text[: match.start()]
+        ) or re.match(r"(?: \w+)? (?:data ?set|corpus|from the hub|data\b|benchmark)", text[match.end() :])
+        if name in lexicon.PLAIN_WORD_DATASETS and not (_surely_data(text, match) and not with_file):
             continue
         if with_file and not marked:
             continue
         return name.replace(" ", "_"), lexicon.DATASETS[name]
     if with_file:
         return None, None
-    called_so = re.search(r"\b([a-z0-9][\w.-]{2,60}) (?:data ?set|corpus)\b|\bdata ?set (?:called |named )?([a-z0-9][\w.-]*[\d_-][\w.-]*)", text)
+    called_so = re.search(
+        r"\b([a-z0-9][\w.-]{2,60}) (?:data ?set|corpus)\b|\bdata ?set (?:called "
+        r"|named )?([a-z0-9][\w.-]*[\d_-][\w.-]*)",
+        text,
+    )
     name_or_none = next((group for group in called_so.groups() if group), None) if called_so else None
     on_hub = re.search(r"\b(?:hub|hugging ?face)\b", text)
-    if name_or_none and name_or_none not in _NOT_A_NAME and (on_hub or re.search(r"[\d_-]", name_or_none) or name_or_none not in common_words()):
+    if (
+        name_or_none
+        and name_or_none not in _NOT_A_NAME
+        and (on_hub or re.search(r"[\d_-]", name_or_none) or name_or_none not in common_words())
+    ):
         return name_or_none, None
     return None, None
+
+
+def _surely_data(text: str, match: re.Match[str]) -> bool:
+    """Whether an ordinary word is a data set here: "fine-tune ViT on beans", "the beans data set"."""
+    before, after = text[: match.start()], text[match.end() :]
+    named = re.match(r" (?:data ?set|corpus|from the hub|on the hub|benchmark)", after) or re.search(
+        r"\b(?:data ?set|corpus|hub)(?: called| named|:)* $", before
+    )
+    trained_on = re.search(
+        r"\b(?:train|tune|tuned|fine-?tune|finetune|trained|run)\w*\b[^.;]*\bon(?: the)? $", before
+    ) or re.match(r"^(?:\S+ ){1,4}on(?: the)? $", before)
+    return bool(named or trained_on)
 
 
 def _task_of(name: str) -> str | None:

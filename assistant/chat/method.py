@@ -10,36 +10,55 @@ from assistant.chat.words import negated
 _LAYER = r"(?:layers?|blocks?)"
 _LAST = r"(?:last|final|top|output|upper|uppermost)"
 _BODY = (
-    r"(?:body|backbone|encoder|network|base|base model|model|rest|weights|everything|every ?thing else|all (?:other )?layers|pre-?trained (?:\w+ )?"
-    r"(?:weights|model|part|layers|body|network)?|all (?:the )?(?:other )?(?:pre-?trained )?weights|feature extractor|trunk|all of it|whole thing|core)"
+    r"(?:body|backbone|encoder|network|base|base model|model|rest|weights|everything|every ?thing else"
+    r"|all (?:other )?layers|pre-?trained (?:\w+ )?"
+    r"(?:weights|model|part|layers|body|network)?|all (?:the )?(?:other )?(?:pre-?trained )?weights|feature extractor"
+    r"|trunk|all of it|whole thing|core)"
 )
 _HEAD = (
     r"(?:(?:classification |classifier |output |prediction |linear )?head|classifier|(?:a |the |one |its )?"
     rf"{_LAST} layer|(?:new )?(?:output|classification|linear) layer)"
 )
 
-_LAST_N = re.compile(rf"\b{_LAST} (\d+) (?:\w+ )?{_LAYER}\b|\b(\d+) {_LAST} (?:\w+ )?{_LAYER}\b|\b{_LAST} (\d+)\b(?! ?(?:epoch|min|run|%))")
+_LAST_N = re.compile(
+    rf"\b{_LAST} (\d+) (?:\w+ )?{_LAYER}\b|\b(\d+) {_LAST} (?:\w+ )?{_LAYER}\b|\b{_LAST} (\d+)\b(?! ?(?:epoch|min|run"
+    rf"|%))"
+)
 _FULL = re.compile(
-    r"\bfull(?:y)?[- ]?(?:parameter )?(?:fine[- ]?tun\w*|tun\w+|train\w*|retrain\w*)|\bfine[- ]?tune (?:it |the model )?(?:fully|completely|entirely)"
-    r"|\b(?:train|retrain|tune|fine[- ]?tune|update|unfreeze|adapt|change)\w* (?:all|every|the whole|the entire|everything|the full|every single)"
-    rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except|other))"
-    r"|\bnothing (?:is |should be |stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
-    r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it|go) (?:a )?full\b(?! stop)"
-    r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat|chang|learn|tun|free)\w*"
+    r"\b(?:full(?:y)?|complete(?:ly)?|whole|entire)[- ]?(?:parameter |model )?(?:fine[- ]?tun\w*|tun\w+|train\w*"
+    r"|retrain\w*)|\bfine[- ]?tune (?:it |the model )?(?:fully|completely|entirely)"
+    r"|\b(?:train|retrain|tune|fine[- ]?tune|update|unfreeze|adapt|change)\w* (?:all|every|the whole|the entire"
+    r"|everything|the full|every single)"
+    rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except"
+    rf"|other))"
+    r"|\b(?:not|never) freez\w* (?:anything|any|a single)\b|\bfreez\w* (?:nothing|none)\b|\bnothing (?:is |should be "
+    r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
+    r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"
+    r"|go) (?:a )?full\b(?! stop)"
+    r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat"
+    r"|chang|learn|tun|free)\w*"
 )
 _HEAD_ONLY = re.compile(
     rf"\b(?:only|just|solely|nothing but|merely|purely)\b[\w ]{{0,40}}?\b{_HEAD}\b"
-    rf"|\b{_HEAD}\b (?:only|alone)\b|\bfreez\w* (?:the |all |all of |its |my )*(?:(?:whole|entire|pre-?trained) )?{_BODY}(?! (?:but|except|apart)\b[\w ]*\d)"
-    rf"|\bfreez\w* (?:it )?(?:all|everything)(?: \w+)? (?:but|except|apart from|besides|save)(?: for)? (?:the |a |its )*{_HEAD}"
-    rf"|\b{_BODY} (?:is |are |stays?|remains?|should be |should stay |kept |must stay |must remain |untouched)? ?(?:frozen|fixed|untouched|unchanged)"
-    rf"|\bkeep\w* (?:the |all |all the )*(?:(?:whole|entire) )?{_BODY}[\w ]{{0,20}}? ?(?:frozen|fixed|unchanged|as (?:it is|they are)|as-is|exactly|intact|still)"
-    r"|\blinear prob\w*|\bfeature extract\w*|\b(?:new|fresh) classifier on top|\bprobe on top|\bmethod(?: is| =|:| to)? ?head\b|\bhead[- ]only\b"
-    rf"|\b(?:not|never) (?:touch|change|alter|retrain|train|update)\w* (?:the |any of the |any |its )*(?:{_BODY}|pre-?trained \w+)"
-    rf"|\bleave (?:the |all the )*{_BODY} (?:alone|untouched|as)|\b(?:use|train|learn|fit|try) (?:a |the )?(?:classification )?head\b"
+    rf"|\b{_HEAD}\b (?:only|alone)\b|\bfreez\w* (?:the |all |all of |its |my )*(?:(?:whole|entire"
+    rf"|pre-?trained) )?{_BODY}(?! (?:but|except|apart)\b[\w ]*\d)"
+    rf"|\bfreez\w* (?:it )?(?:all|everything)(?: \w+)? (?:but|except|apart from|besides|save)(?: for)? (?:the |a "
+    rf"|its )*{_HEAD}"
+    rf"|\b{_BODY} (?:is |are |stays?|remains?|should be |should stay |kept |must stay |must remain "
+    rf"|untouched)? ?(?:frozen|fixed|untouched|unchanged)"
+    rf"|\bkeep\w* (?:the |all |all the )*(?:(?:whole|entire) )?{_BODY}[\w ]{{0,20}}? ?(?:frozen|fixed|unchanged"
+    rf"|as (?:it is|they are)|as-is|exactly|intact|still)"
+    r"|\blinear prob\w*|\bfeature extract\w*|\b(?:new|fresh) classifier on top|\bprobe on top|\bmethod(?: is| =|:"
+    r"| to)? ?head\b|\bhead[- ]only\b"
+    rf"|\b(?:not|never) (?:touch|change|alter|retrain|train|update)\w* (?:the |any of the |any |its )*(?:{_BODY}"
+    rf"|pre-?trained \w+)"
+    rf"|\bleave (?:the |all the )*{_BODY} (?:alone|untouched|as)|\b(?:use|train|learn|fit|try) (?:a "
+    rf"|the )?(?:classification )?head\b"
 )
 _LORA = re.compile(r"\b(?:lora|low[- ]rank(?: adapt\w*)?|peft|adapters?\b(?! file)|dora)\b")
 _QLORA = re.compile(
-    r"\bq-?lora\b|\b4[- ]?bits?\b|\b(?:quanti[sz]ed|four[- ]bit) (?:lora|base|weights|model|training)|\bquanti[sz]e(?:d)? (?:it|the base)"
+    r"\bq-?lora\b|\b4[- ]?bits?\b|\b(?:quanti[sz]ed|four[- ]bit) (?:lora|base|weights|model|training)"
+    r"|\bquanti[sz]e(?:d)? (?:it|the base)"
 )
 
 
@@ -51,10 +70,16 @@ def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
         layers: how many layers the model at hand has ("freeze the first 8 layers").
     """
     first = re.search(rf"\bfreez\w* (?:only )?(?:the )?(?:first|lowest|bottom|lower) (\d+) {_LAYER}", text)
-    if first and layers and 0 < layers - int(first.group(1)):
+    if first and layers and layers - int(first.group(1)) > 0:
         return {"method.name": "last_layers", "method.layers": layers - int(first.group(1))}
     refused: str | None = None
-    for name, pattern in (("qlora", _QLORA), ("lora", _LORA), ("last_layers", _LAST_N), ("head", _HEAD_ONLY), ("full", _FULL)):
+    for name, pattern in (
+        ("qlora", _QLORA),
+        ("lora", _LORA),
+        ("last_layers", _LAST_N),
+        ("head", _HEAD_ONLY),
+        ("full", _FULL),
+    ):
         for match in pattern.finditer(text):
             if _refused(text, match, name):
                 refused = refused or name
@@ -74,6 +99,11 @@ _BEYOND_HEAD = re.compile(r"\bnot (?:only|just) (?:the )?(?:last|final|head|clas
 def _refused(text: str, match: re.Match[str], name: str) -> bool:
     if name == "head" and re.match(r"(?:not|never)\b", match.group()):
         return False  # "never touch the pretrained weights" is a way to say head
+    if name == "last_layers" and re.search(
+        r"\b(?:freez\w*|frozen|fixed|lock\w*)\b[^.;]*\b(?:except|but|apart from|besides|excluding|other than|save)\b",
+        text[: match.start()],
+    ):
+        return False  # "freeze all except the top five"
     if name == "head" and re.match(r"(?:only|just)", match.group()) and re.search(r"\bnot $", text[: match.start()]):
         return True
     return negated(text, match.start(), match.end())
@@ -99,20 +129,31 @@ _FLAVORS: tuple[tuple[str, str], ...] = (
     ("cpu-basic", r"cpu[- ]basic"),
 )
 _JOBS = re.compile(
-    r"\b(?:hugging ?face|hf|huggingface)[ _-]?(?:'s )?jobs?\b|\bhf_jobs\b|\bin the cloud\b|\b(?:on|use|to|with|via) (?:a |the |some )?cloud\b|\bcloud (?:gpu|machine|server)"
-    r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
+    r"\b(?:hugging ?face|hf|huggingface)[ _-]?(?:'s )?jobs?\b|\bhf_jobs\b|\bin the cloud\b|\b(?:on|use|to|with"
+    r"|via) (?:a |the |some )?cloud\b|\bcloud (?:gpu|machine|server)"
+    r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)"
+    r"|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
     r"|\bjobs? on (?:the )?(?:hub|hugging ?face)\b"
 )
-_RAY = re.compile(r"\b(?:on|use|with|via|to|our|my|a|the) (?:\w+ )?ray\b(?! ?-?(?:image|photo|picture|scan|s\b))|\bray (?:cluster|jobs?)\b")
+_RAY = re.compile(
+    r"\b(?:on|use|with|via|to|our|my|a|the) (?:\w+ )?ray\b(?! ?-?(?:image|photo|picture|scan|s\b))|\bray (?:cluster"
+    r"|jobs?)\b"
+)
 _LOCAL = re.compile(
-    r"\b(?:on|with) (?:my|this|our|the|an?) (?:own |old |little |small |home |office |work )?(?:laptop|computer|pc|machine|notebook|macbook|mac|desktop|workstation|server|box)\b"
-    r"|\blocal(?:ly)?\b|\b(?:only|just) (?:have|got|own) (?:a|an|my|this) (?:\w+ )?(?:laptop|computer|pc|notebook|macbook|desktop)\b|\b(?:no|without) (?:a |any |big |fast )*(?:gpu|graphics card|video card)\b"
-    r"|\bcpu only\b|\bonly (?:a |the )?cpu\b|\b(?:have|got) (?:a |an |only |just |not |no )*(?:\w+ )?(?:laptop|big computer)\b|\bhere on\b|\bin-?house\b|\bon[- ]prem\w*"
+    r"\b(?:on|with) (?:my|this|our|the|an?) (?:own |old |little |small |home |office |work )?(?:laptop|computer|pc"
+    r"|machine|notebook|macbook|mac|desktop|workstation|server|box)\b"
+    r"|\blocal(?:ly)?\b|\b(?:only|just) (?:have|got|own) (?:a|an|my|this) (?:\w+ )?(?:laptop|computer|pc|notebook"
+    r"|macbook|desktop)\b|\b(?:no|without) (?:a |any |big |fast )*(?:gpu|graphics card|video card)\b"
+    r"|\bcpu only\b|\bonly (?:a |the )?cpu\b|\b(?:have|got) (?:a |an |only |just |not |no )*(?:\w+ )?(?:laptop"
+    r"|big computer)\b|\bhere on\b|\bin-?house\b|\bon[- ]prem\w*"
 )
 _SECRET = re.compile(
-    r"\bconfidential\b|\bsecret\b|\bsensitive\b|\bnothing (?:may|must|can|should|is allowed to) leave\b|\b(?:may|must|can|should|is|are) (?:not|never)(?: be)?(?: allowed to)? (?:leave|leav\w+|go out|"
-    r"be uploaded|uploaded|sent|shared|put online|go online|go to the cloud)\b|\bprivate data\b|\bdata (?:is|are) private\b|\bgdpr\b|\bpatient(?:s'?)? (?:data|records)\b|\bstays? (?:here|in the house|on (?:this|my|our))\b"
-    r"|\bno (?:upload|cloud|data leaves)\b|\bkeep (?:it|everything|the data|all)(?: \w+)? (?:here|local|private|on (?:this|my|our))\b|\bnda\b|\bmust stay\b|\boffline only\b"
+    r"\bconfidential\b|\bsecret\b|\bsensitive\b|\bnothing (?:may|must|can|should|is allowed to) leave\b|\b(?:may|must"
+    r"|can|should|is|are) (?:not|never)(?: be)?(?: allowed to)? (?:leave|leav\w+|go out|"
+    r"be uploaded|uploaded|sent|shared|put online|go online|go to the cloud)\b|\bprivate data\b|\bdata (?:is"
+    r"|are) private\b|\bgdpr\b|\bpatient(?:s'?)? (?:data|records)\b|\bstays? (?:here|in the house|on (?:this|my|our))\b"
+    r"|\bno (?:upload|cloud|data leaves)\b|\bkeep (?:it|everything|the data|all)(?: \w+)? (?:here|local|private"
+    r"|on (?:this|my|our))\b|\bnda\b|\bmust stay\b|\boffline only\b"
 )
 _OWN_CARD = re.compile(r"\b(?:my|our|have|got|own) (?:an? |1 |one |the |\d )?(?:nvidia )?$")
 
@@ -120,7 +161,9 @@ _OWN_CARD = re.compile(r"\b(?:my|our|have|got|own) (?:an? |1 |one |the |\d )?(?:
 def read_compute(text: str) -> dict[str, Any]:
     """`compute.*`, and `output.publish: None` where nothing may leave."""
     found: dict[str, Any] = {}
-    secret = [match for match in _SECRET.finditer(text) if not negated(text, match.start()) or match.group().startswith("no ")]
+    secret = [
+        match for match in _SECRET.finditer(text) if not negated(text, match.start()) or match.group().startswith("no ")
+    ]
     jobs = [match for match in _JOBS.finditer(text) if not negated(text, match.start(), match.end())]
     flavor = _flavor(text)
     if secret:
@@ -149,7 +192,10 @@ def _flavor(text: str) -> str | None:
 def _devices(text: str) -> dict[str, Any]:
     if re.search(r"\ball (?:the |my |our |available )*(?:gpus|graphics cards|cards)\b|\bevery gpu\b", text):
         return {"compute.devices": None}
-    for count, pattern in ((2, r"\bboth (?:gpus|graphics cards|cards|my gpus)\b"), (1, r"\b(?:a single|only one|just one|one|1) (?:gpu|graphics card)\b")):
+    for count, pattern in (
+        (2, r"\bboth (?:gpus|graphics cards|cards|my gpus)\b"),
+        (1, r"\b(?:a single|only one|just one|one|1) (?:gpu|graphics card)\b"),
+    ):
         match = re.search(pattern, text)
         if match and not negated(text, match.start()):
             return {"compute.devices": count}
@@ -158,19 +204,25 @@ def _devices(text: str) -> dict[str, Any]:
 
 REPO = re.compile(r"(?<![\w./\\:@-])([a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95})(?![\w/\\])", re.IGNORECASE)
 _PUBLISH = re.compile(
-    r"\b(?:push|publish|upload|share|release|deploy|send|post|put)(?:ed|es|ing)?\b[^.;!?]{0,60}?(?:\bhub\b|\bhugging ?face\b(?! jobs)|\bto [\w.-]+/[\w.-]+|\bas [\w.-]+/[\w.-]+|\bunder [\w.-]+/[\w.-]+|\bat [\w.-]+/[\w.-]+|\bpublic\w*\b|\bonline\b)"
+    r"\b(?:push|publish|upload|share|release|deploy|send|post|put)(?:ed|es|ing)?\b[^.;!?]{0,60}?(?:\bhub\b"
+    r"|\bhugging ?face\b(?! jobs)|\bto [\w.-]+/[\w.-]+|\bas [\w.-]+/[\w.-]+|\bunder [\w.-]+/[\w.-]+"
+    r"|\bat [\w.-]+/[\w.-]+|\bpublic\w*\b|\bonline\b)"
     r"|\bpublish(?:ed)?\b|\bpush it\b"
-)
-_SPACE = re.compile(
-    r"\b(?:demo|gradio|web|public) ?(?:page|space|site|app|link|website)?\b[^.;!?]{0,60}|\bspace\b|\bwebsite\b|\bweb ?page\b|\bdemo\b|\bapp (?:where|that|so|for)\b|\bplayground\b"
 )
 
 
 def read_publish(text: str) -> tuple[bool | None, str | None, str]:
     """Whether the message asks to publish (None: says nothing, False: forbids it), the repository, and its kind."""
     match = _PUBLISH.search(text)
-    space = re.search(
-        r"\b(?:put|set|build|make|create|deploy|host|spin|give|launch|open|publish|get|want|need)\w*\b[^.;!?]{0,40}\b(?:demo|space|web ?page|web ?site|web app|online page|page where|link|playground|gradio)\b",
+    shown = re.search(
+        r"\b(?:it|model|demo|gradio|space|try|play|test|people|boss|colleagues?|friends?|customers?|users?|team"
+        r"|everyone|others)\b",
+        text,
+    )
+    space = shown and re.search(
+        r"\b(?:put|set|build|make|create|deploy|host|spin|give|launch|open|publish|get|want"
+        r"|need)\w*\b[^.;!?]{0,40}\b(?:demo|space|web ?page|web ?site|web app|online page|page where|link|playground"
+        r"|gradio)\b",
         text,
     )
     if not match and not space:

@@ -84,6 +84,7 @@ def _scientific(text: str) -> str:
     text = re.sub(r"(\d+(?:\.\d+)?)\s*(?:x|\*|·|times)\s*10\s*(?:\^|\*\*)?\s*\(?(-\d+)\)?", r"\1e\2", text)
     text = re.sub(r"\b10\s*(?:\^|\*\*)\s*\(?(-\d+)\)?", r"1e\1", text)
     text = re.sub(r"(\d)\s*e\s*-\s*(\d+)\b", r"\1e-\2", text)
+    text = re.sub(r"(?<![\d.,])0,(?=\d)", "0.", text)
     return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
 
 
@@ -117,12 +118,23 @@ _BEFORE: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"\ba dozen\b"), "12"),
     (re.compile(r"\b(?:nought|naught|oh|o) point\b"), "zero point"),
     (re.compile(r"\b(?:one|1) in (two|three|four|five|six|eight|ten|twenty|\d+)\b"), lambda m: _one_in(m.group(1))),
-    (re.compile(r"\b(?:one|1) out of (?:every )?(two|three|four|five|ten|twenty|\d+)\b"), lambda m: _one_in(m.group(1))),
+    (
+        re.compile(r"\b(?:one|1) out of (?:every )?(two|three|four|five|ten|twenty|\d+)\b"),
+        lambda m: _one_in(m.group(1)),
+    ),
     (re.compile(r"\bevery (tenth|fifth|fourth|third) (?:row|example|line|one)\b"), lambda m: _every(m.group(1))),
     (
         re.compile(
             rf"\b(?:(?P<count>an?|one|two|three|four|[1-4])[ -])?(?P<part>quarter|third|fourth|fifth|tenth|eighth"
             rf"|twentieth)s?{_OF_ROWS}"
+        ),
+        _share,
+    ),
+    (
+        re.compile(
+            r"\b(?P<count>an?|one|two|three|four|[1-4])[ -](?P<part>quarter|third|fourth|fifth|tenth|eighth"
+            r"|twentieth)s?\b"
+            r"(?! (?:time|run|person|party|attempt|column|one|try|model|file|option|of an hour|hour))"
         ),
         _share,
     ),

@@ -33,7 +33,9 @@ def report(run: RunCard, result: Result) -> Reply:
     parts = [f"**{safe(verdict.get('text', 'The run is finished.'), 600)}**", _comparison(result)]
     parts += [part for part in (_weak(result), _candidates(result), _cost(result), _next_line(result)) if part]
     text = f"Run {run.number} is finished.\n\n" + "\n\n".join(parts)
-    return Reply(text=text, card="report", data={"run": run.id}, options=[replies.TRY, replies.DOWNLOAD, replies.IMPROVE])
+    return Reply(
+        text=text, card="report", data={"run": run.id}, options=[replies.TRY, replies.DOWNLOAD, replies.IMPROVE]
+    )
 
 
 def _comparison(result: Result) -> str:
@@ -46,7 +48,11 @@ def _comparison(result: Result) -> str:
     for baseline, figures in (result.get("baselines") or {}).items():
         if metric in figures:
             lines.append(f"| {BASELINES.get(baseline, safe(baseline))} | {with_interval(figures[metric], metric)} |")
-    others = [f"{METRICS.get(other, other)} {with_interval(value, other)}" for other, value in (result.get("metrics") or {}).items() if other != metric]
+    others = [
+        f"{METRICS.get(other, other)} {with_interval(value, other)}"
+        for other, value in (result.get("metrics") or {}).items()
+        if other != metric
+    ]
     more = f"\n\nAlso: {', '.join(others[:4])}." if others else ""
     rows = result.get("rows") or {}
     return "\n".join(lines) + f"{more}\n\nMeasured on {_measured_on(result, rows)}."
@@ -56,7 +62,10 @@ def _measured_on(result: Result, rows: Mapping[str, Any]) -> str:
     how = str(result.get("evaluation") or "")
     if "cross" in how:
         return f"{safe(how, 120)}: each row was judged by a model that never saw it"
-    return f"{many(float(rows.get('test') or 0), 'row')} that the model never saw; it learned from {many(float(rows.get('train') or 0), 'row')}"
+    return (
+        f"{many(float(rows.get('test') or 0), 'row')} that the model never saw; it learned from "
+        f"{many(float(rows.get('train') or 0), 'row')}"
+    )
 
 
 def worst_classes(result: Result) -> list[Mapping[str, Any]]:
@@ -75,7 +84,10 @@ def most_confused(result: Result) -> tuple[str, str, int] | None:
     """(true class, what it was taken for, how often) of the most frequent confusion."""
     labels, matrix = result.get("labels") or [], result.get("confusion") or []
     pairs = [
-        (count, row, column) for row, counts in enumerate(matrix) for column, count in enumerate(counts) if row != column and count
+        (count, row, column)
+        for row, counts in enumerate(matrix)
+        for column, count in enumerate(counts)
+        if row != column and count
     ]
     if not pairs or len(labels) != len(matrix):
         return None
@@ -87,10 +99,16 @@ def _weak(result: Result) -> str:
     parts = []
     confused = most_confused(result)
     if confused:
-        parts.append(f"The most frequent mistake: “{safe(confused[0], 40)}” taken for “{safe(confused[1], 40)}” ({many(confused[2], 'time')}).")
+        parts.append(
+            f"The most frequent mistake: “{safe(confused[0], 40)}” taken for “{safe(confused[1], 40)}” "
+            f"({many(confused[2], 'time')})."
+        )
     worst = worst_classes(result)
     if len(worst) > 2 and _class_figure(worst[0]) < 0.9 * _class_figure(worst[-1]):
-        parts.append(f"The weakest class is “{safe(worst[0].get('label'), 40)}” (F1 {_class_figure(worst[0]):.2f} on {many(float(worst[0]['rows']), 'row')}).")
+        parts.append(
+            f"The weakest class is “{safe(worst[0].get('label'), 40)}” (F1 {_class_figure(worst[0]):.2f} on "
+            f"{many(float(worst[0]['rows']), 'row')})."
+        )
     return " ".join(parts)
 
 
@@ -100,8 +118,13 @@ def _candidates(result: Result) -> str:
     if len(tried) < 2 or chosen is None:
         return ""
     metric = str(chosen.get("metric", ""))
-    others = [f"{safe(one.get('name'), 40)} {figure(float(one['value']), metric)}" for one in tried if one is not chosen]
-    return f"On the validation rows {safe(chosen.get('name'), 40)} won with {figure(float(chosen['value']), metric)} (the others: {', '.join(others[:4])})."
+    others = [
+        f"{safe(one.get('name'), 40)} {figure(float(one['value']), metric)}" for one in tried if one is not chosen
+    ]
+    return (
+        f"On the validation rows {safe(chosen.get('name'), 40)} won with {figure(float(chosen['value']), metric)} "
+        f"(the others: {', '.join(others[:4])})."
+    )
 
 
 def _cost(result: Result) -> str:
@@ -141,7 +164,8 @@ def proposal(result: Result) -> Proposal:
     verdict = (result.get("verdict") or {}).get("code")
     if verdict in ("same", "worse"):
         return Proposal(
-            "A simple way does as well here, so use that one unless you need the model for something else. A larger model could "
+            "A simple way does as well here, so use that one unless you need the model for something else. A larger "
+            "model could "
             "still find more: it takes longer.", "use a bigger model", "Larger model", {"preference": "more accurate"},
         )  # fmt: skip
     return Proposal(
@@ -156,7 +180,8 @@ def _needs_rows(result: Result) -> Proposal | None:
     if (result.get("verdict") or {}).get("code") != "not_enough_data":
         return None
     return Proposal(
-        f"Label more rows: {many(total, 'row')} are too few to be sure of anything. With twice as many the interval shrinks by about "
+        f"Label more rows: {many(total, 'row')} are too few to be sure of anything. With twice as many the interval "
+        f"shrinks by about "
         "a third, and the model usually gains as well."
     )
 
@@ -172,16 +197,28 @@ def _needs_class(result: Result) -> Proposal | None:
         return None
     wanted = max(FEW_PER_CLASS - about, about)
     return Proposal(
-        f"Add rows of the class “{safe(weak.get('label'), 40)}”: it has the lowest F1 ({_class_figure(weak):.2f}) and only about "
+        f"Add rows of the class “{safe(weak.get('label'), 40)}”: it has the lowest F1 ({_class_figure(weak):.2f}) "
+        f"and only about "
         f"{many(about, 'training row')}. Some {wanted} more of it would help more than any setting."
     )
 
 
 def _cut_texts(result: Result) -> Proposal | None:
-    cut = next((one for one in result.get("warnings") or [] if "truncat" in str(one.get("code", "")) or "long" in str(one.get("code", ""))), None)
+    cut = next(
+        (
+            one
+            for one in result.get("warnings") or []
+            if "truncat" in str(one.get("code", "")) or "long" in str(one.get("code", ""))
+        ),
+        None,
+    )
     if cut is None:
         return None
-    return Proposal(f"Let it read longer texts: {safe(cut.get('text', 'many texts were cut'), 200)}", "twice the max length", "Read longer texts")
+    return Proposal(
+        f"Let it read longer texts: {safe(cut.get('text', 'many texts were cut'), 200)}",
+        "twice the max length",
+        "Read longer texts",
+    )
 
 
 def _unfreeze(result: Result) -> Proposal | None:
@@ -191,8 +228,10 @@ def _unfreeze(result: Result) -> Proposal | None:
     if any(name in " ".join(tried) for name in ("full", "last_layers", "lora")):
         return None
     return Proposal(
-        "Retrain more than the last layer: so far the pretrained model stayed frozen. It takes several times as long and gains most "
-        "where your texts differ from what the model knows.", "full fine-tuning", "Train all layers", {"method.name": "full"},
+        "Retrain more than the last layer: so far the pretrained model stayed frozen. It takes several times as long "
+        "and gains most "
+        "where your texts differ from what the model knows.", "full fine-tuning", "Train all layers", {"method.name":
+            "full"},
     )  # fmt: skip
 
 
@@ -202,7 +241,8 @@ def _mistaken_labels(result: Result) -> Proposal | None:
     if len(sure) < 3 or not test:
         return None
     return Proposal(
-        f"Look at its surest mistakes in the report: on {len(sure)} test rows it was more than 95 % sure and “wrong”. Often the label "
+        f"Look at its surest mistakes in the report: on {len(sure)} test rows it was more than 95 % sure and "
+        f"“wrong”. Often the label "
         "in the file is the mistake; mending such labels is the cheapest gain."
     )
 
@@ -214,7 +254,10 @@ def improve(run: RunCard, result: Result) -> Reply:
     now = f"Run {run.number} reached {METRICS.get(metric, metric)} {with_interval(own, metric)}. " if own else ""
     found = proposal(result)
     options = [Option(label=found.label, say=found.say)] if found.say else []
-    return Reply(text=f"{now}My proposal: {found.text}", options=[*options, replies.ACCURATE] if found.say else [replies.ACCURATE, replies.CHECK])
+    return Reply(
+        text=f"{now}My proposal: {found.text}",
+        options=[*options, replies.ACCURATE] if found.say else [replies.ACCURATE, replies.CHECK],
+    )
 
 
 # ---------------------------------------------------------------- questions about a run's own numbers
@@ -222,7 +265,12 @@ def improve(run: RunCard, result: Result) -> Reply:
 
 def answer(topic: str, run: RunCard, result: Result) -> Reply:
     """An answer from the run's own figures."""
-    texts = {"worst class": _about_classes, "enough epochs": _about_epochs, "is it good": _is_it_good, "why it ended": _why_ended}
+    texts = {
+        "worst class": _about_classes,
+        "enough epochs": _about_epochs,
+        "is it good": _is_it_good,
+        "why it ended": _why_ended,
+    }
     text = texts.get(topic, _is_it_good)(result)
     return Reply(text=f"Run {run.number}: {text}", options=[replies.REPORT, replies.IMPROVE])
 
@@ -232,12 +280,18 @@ def _about_classes(result: Result) -> str:
     if not worst:
         return f"there are no classes to compare. {_is_it_good(result)}"
     weak, strong = worst[0], worst[-1]
-    text = f"the weakest class is “{safe(weak.get('label'), 40)}” with F1 {_class_figure(weak):.2f} ({many(float(weak['rows']), 'test row')})"
+    text = (
+        f"the weakest class is “{safe(weak.get('label'), 40)}” with F1 {_class_figure(weak):.2f} "
+        f"({many(float(weak['rows']), 'test row')})"
+    )
     if strong is not weak:
         text += f", the strongest “{safe(strong.get('label'), 40)}” with {_class_figure(strong):.2f}"
     confused = most_confused(result)
     if confused:
-        text += f". Most often “{safe(confused[0], 40)}” is taken for “{safe(confused[1], 40)}” ({many(confused[2], 'time')})"
+        text += (
+            f". Most often “{safe(confused[0], 40)}” is taken for “{safe(confused[1], 40)}” "
+            f"({many(confused[2], 'time')})"
+        )
     if float(weak["rows"]) < 30:
         text += ". With so few test rows of that class the figure is rough"
     return text + "."
@@ -254,8 +308,14 @@ def _about_epochs(result: Result) -> str:
     best = pick(range(len(points)), key=lambda place: points[place][1])
     value = f"{points[best][1]:.3f}"
     if best == len(points) - 1:
-        return f"the {metric} on the validation rows was best at its last check ({value}), so a little more training might still help."
-    return f"the {metric} on the validation rows was best ({value}) at step {points[best][0]:,.0f} and got no better after it. More epochs would not help; the best state was kept."
+        return (
+            f"the {metric} on the validation rows was best at its last check ({value}), so a little more training "
+            f"might still help."
+        )
+    return (
+        f"the {metric} on the validation rows was best ({value}) at step {points[best][0]:,.0f} and got no better "
+        f"after it. More epochs would not help; the best state was kept."
+    )
 
 
 def _is_it_good(result: Result) -> str:
@@ -265,14 +325,20 @@ def _is_it_good(result: Result) -> str:
     if not own:
         return safe(verdict.get("text", "the result holds no figure."), 400)
     best = _best_baseline(result, metric)
-    text = f"{METRICS.get(metric, metric)} {with_interval(own, metric)}. Whether that is good depends on what is easy here"
+    text = (
+        f"{METRICS.get(metric, metric)} {with_interval(own, metric)}. Whether that is good depends on what is easy here"
+    )
     if best:
         text += f": {BASELINES.get(best[0], best[0])} reaches {figure(best[1], metric)}"
     return f"{text}. {safe(verdict.get('text', ''), 400)}".strip()
 
 
 def _best_baseline(result: Result, metric: str) -> tuple[str, float] | None:
-    known = {name: float(figures[metric]["value"]) for name, figures in (result.get("baselines") or {}).items() if metric in figures}
+    known = {
+        name: float(figures[metric]["value"])
+        for name, figures in (result.get("baselines") or {}).items()
+        if metric in figures
+    }
     if not known:
         return None
     name = (min if metric in _ERRORS else max)(known, key=lambda one: known[one])
@@ -281,7 +347,14 @@ def _best_baseline(result: Result, metric: str) -> tuple[str, float] | None:
 
 def _why_ended(result: Result) -> str:
     notes = [safe(note, 300) for note in result.get("notes") or []]
-    stopped = next((note for note in notes if "stop" in note.casefold() or "early" in note.casefold() or "time" in note.casefold()), None)
+    stopped = next(
+        (
+            note
+            for note in notes
+            if "stop" in note.casefold() or "early" in note.casefold() or "time" in note.casefold()
+        ),
+        None,
+    )
     seconds = result.get("seconds") or {}
     total = seconds.get("total") or sum(float(value) for value in seconds.values() if value)
     return f"it ran to its end in {duration(total)}. {stopped or 'It was neither stopped nor cut short.'}"
@@ -293,6 +366,9 @@ def evaluation(run: RunCard | None, data: Mapping[str, Any], file: str) -> Reply
     lines = ["| Figure | Value (95 % interval) |", "|---|---|"]
     lines += [f"| {METRICS.get(name, safe(name))} | {with_interval(value, name)} |" for name, value in metrics.items()]
     head = f"Run {run.number} on" if run else "On"
-    return Reply(text=f"{head} {many(float(data.get('rows') or 0), 'row')} of `{safe(file)}`:\n\n" + "\n".join(lines), card=None, data=dict(data), options=[replies.TRY])
-
-
+    return Reply(
+        text=f"{head} {many(float(data.get('rows') or 0), 'row')} of `{safe(file)}`:\n\n" + "\n".join(lines),
+        card=None,
+        data=dict(data),
+        options=[replies.TRY],
+    )

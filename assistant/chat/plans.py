@@ -45,7 +45,9 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     extra = _extra_replies(slots)
     if train is None:
         return _without_file(state, wish, extra, pending)
-    return _with_file(state, train, wish, extra, "new+start" if slots.get("then") == "start" else "new", vague=_is_vague(slots))
+    return _with_file(
+        state, train, wish, extra, "new+start" if slots.get("then") == "start" else "new", vague=_is_vague(slots)
+    )
 
 
 def _is_vague(slots: dict[str, Any]) -> bool:
@@ -71,7 +73,10 @@ def _merged(wish: dict[str, Any], slots: dict[str, Any]) -> dict[str, Any]:
     avoid = list(dict.fromkeys(item for item in avoid if item not in named or item in new.get("avoid", [])))
     kept.pop("avoid", None)
     merged = kept | {path: value for path, value in new.items() if path != "avoid"}
-    if any(item in str(merged.get("base_model", "")).casefold() for item in new.get("avoid", [])) and "base_model" not in new:
+    if (
+        any(item in str(merged.get("base_model", "")).casefold() for item in new.get("avoid", []))
+        and "base_model" not in new
+    ):
         merged.pop("base_model", None)
     if merged.get("method.name") in new.get("avoid", []) and "method.name" not in new:
         merged.pop("method.name", None)
@@ -122,12 +127,18 @@ def draft(wish: dict[str, Any]) -> Plan:
     return plan
 
 
-def _with_file(state: State, train: FileCard, wish: dict[str, Any], extra: list[Reply], why: str, *, vague: bool) -> Turn:
+def _with_file(
+    state: State, train: FileCard, wish: dict[str, Any], extra: list[Reply], why: str, *, vague: bool
+) -> Turn:
     question = _question(train, wish, vague=vague)
     if question is not None:
         plan = draft(wish | ({"task": train.guesses[0]["task"]} if not wish.get("task") and _sure(train) else {}))
         return Turn(state=state.model_copy(update={"plan": plan}), replies=[*extra, question])
-    return Turn(state=state.model_copy(update={"pending": f"prepared:{why}"}), replies=extra, effects=[prepare(state, train, wish)])
+    return Turn(
+        state=state.model_copy(update={"pending": f"prepared:{why}"}),
+        replies=extra,
+        effects=[prepare(state, train, wish)],
+    )
 
 
 def _sure(file: FileCard) -> bool:
@@ -148,7 +159,14 @@ def _problem_of(train: FileCard, wish: dict[str, Any]) -> dict[str, Any]:
     label = wish.get("data.columns.label")
     if not label or wish.get("problem"):
         return {}
-    guess = next((guess for guess in train.guesses if (guess.get("columns") or {}).get("label") == label and guess.get("problem")), None)
+    guess = next(
+        (
+            guess
+            for guess in train.guesses
+            if (guess.get("columns") or {}).get("label") == label and guess.get("problem")
+        ),
+        None,
+    )
     return {"problem": guess["problem"]} if guess else {}
 
 
@@ -162,8 +180,14 @@ def _question(file: FileCard, wish: dict[str, Any], *, vague: bool) -> Reply | N
     if not fitting:
         return None if _columns_named(wish) else replies.does_not_fit(file, str(task))
     best = fitting[0]
-    columns = (best.get("columns") or {}) | {path.removeprefix("data.columns."): value for path, value in wish.items() if path.startswith("data.columns.")}
-    if str(best["task"]).endswith("classification") and best["task"] != "token-classification" and not columns.get("label"):
+    columns = (best.get("columns") or {}) | {
+        path.removeprefix("data.columns."): value for path, value in wish.items() if path.startswith("data.columns.")
+    }
+    if (
+        str(best["task"]).endswith("classification")
+        and best["task"] != "token-classification"
+        and not columns.get("label")
+    ):
         return replies.labels_missing(file, str(best["task"]), " ".join(best.get("evidence", [])[:1]))
     if task is None and float(best.get("score", 0)) < SURE:
         return replies.ask_what(file)
@@ -171,7 +195,10 @@ def _question(file: FileCard, wish: dict[str, Any], *, vague: bool) -> Reply | N
     if vague and rivals and float(best.get("score", 0)) - max(float(guess["score"]) for guess in rivals) < 0.15:
         labels = [str(guess["columns"]["label"]) for guess in (best, *rivals)]
         return replies.ask_which_label(file, labels)
-    if task is None and len({guess["task"] for guess in guesses if float(guess.get("score", 0)) >= float(best["score"]) - 0.1}) > 1:
+    if (
+        task is None
+        and len({guess["task"] for guess in guesses if float(guess.get("score", 0)) >= float(best["score"]) - 0.1}) > 1
+    ):
         return replies.ask_what(file)
     return None
 
@@ -250,7 +277,13 @@ def _no_plan(state: State, event: PlanPrepared) -> Turn:
 def _start_at_once(state: State, said: list[Reply], event: PlanPrepared) -> Turn:
     """A yes was given together with the wish; it holds unless something speaks against the plan."""
     if event.advice:
-        said.append(Reply(text="You asked me to start at once, but please read the note above first: say “start” if it is all right.", options=[replies.START, replies.EXPLAIN]))
+        said.append(
+            Reply(
+                text="You asked me to start at once, but please read the note above first: say “start” if it is all "
+                "right.",
+                options=[replies.START, replies.EXPLAIN],
+            )
+        )
         return Turn(state=state, replies=said)
     turn = start(state)
     return turn.model_copy(update={"replies": [*said, *turn.replies]})
@@ -260,7 +293,11 @@ def changed_paths(before: Plan, after: Plan) -> list[str]:
     """Dotted paths whose values differ, reasons and what follows from the file left aside."""
     silent = ("reasons", "version", "data.source", "data.test_source", "training.micro_batch_size")
     left, right = _flat(before.model_dump()), _flat(after.model_dump())
-    return [path for path in right | left if left.get(path) != right.get(path) and path not in silent and not path.startswith("reasons.")]
+    return [
+        path
+        for path in right | left
+        if left.get(path) != right.get(path) and path not in silent and not path.startswith("reasons.")
+    ]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -274,7 +311,9 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _remember(state: State, before: Plan) -> State:
     """Put the plan at hand into the history; its wish was put there when the change was asked for."""
     wishes = state.wishes if len(state.wishes) > len(state.history) else [*state.wishes, state.wish]
-    return state.model_copy(update={"history": [*state.history, before][-MAX_HISTORY:], "wishes": wishes[-MAX_HISTORY:]})
+    return state.model_copy(
+        update={"history": [*state.history, before][-MAX_HISTORY:], "wishes": wishes[-MAX_HISTORY:]}
+    )
 
 
 # ---------------------------------------------------------------- changes
@@ -297,7 +336,7 @@ def change(state: State, text: str, wanted: Intent, files_now: Sequence[FileCard
     train = _training_file(state)
     if train is None:
         return _change_draft(state, wish, extra)
-    complete = state.plan.base_model is not None
+    complete = state.plan is not None and state.plan.base_model is not None
     wishes = [*state.wishes[: len(state.history)], state.wish] if complete else state.wishes
     state = state.model_copy(update={"wish": wish, "wishes": wishes})
     why = ("change" if complete else "new") + ("+start" if starts else "")
@@ -323,7 +362,11 @@ def _change_draft(state: State, wish: dict[str, Any], extra: list[Reply]) -> Tur
     line = replies.changes(before, after, changed_paths(before, after))
     if wish.get("preference") and not changed_paths(before, after):
         line = f"Noted: {wish['preference']}. It shapes the plan as soon as I see your data."
-    ask = f" Please upload the data: {replies._WANTED[after.task]}." if after.task in TASKS else " What should the model learn?"
+    ask = (
+        f" Please upload the data: {replies._WANTED[after.task]}."
+        if after.task in TASKS
+        else " What should the model learn?"
+    )
     return Turn(state=state, replies=[*extra, Reply(text=line + ask)])
 
 
@@ -379,4 +422,6 @@ def start(state: State) -> Turn:
         return Turn(state=state, replies=[replies.gaps(missing or ["data.source"])])
     before = sum(run.status in ("queued", "running") for run in state.runs)
     effect = Effect(kind="start_run", arguments={"plan": plan.model_dump(mode="json")})
-    return Turn(state=state.model_copy(update={"pending": "run:start"}), replies=[replies.starting(before)], effects=[effect])
+    return Turn(
+        state=state.model_copy(update={"pending": "run:start"}), replies=[replies.starting(before)], effects=[effect]
+    )

@@ -5,36 +5,99 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat.explain import find_topic, is_term
+from assistant.chat.explain import find_topic, is_name, is_term
+from assistant.chat.words import common_words
 
 _ASKS = re.compile(
-    r"^(?:(?:and|but|so|ok|okay|hm+|wait|sorry|please|hi|hello|hey|um|quick question|question|well|also|by the way|can you|could you|would you|i (?:do not|don't) (?:understand|get)|just)[,: ]+)*"
-    r"(?:please )?(?:what(?: is|'s| are| does| do| did| was| were| would| happens?| exactly| kind of| about| difference| the)?|why|how (?:come|does|do|is|are|much|many|long|big|large|often|high|low|can|should|would|expensive|fast|slow|did)|explain|define|describe|tell me (?:about|what|why|how|more)|meaning of"
-    r"|is (?:it|that|this|there|\d|my|a|an|the)|are (?:there|\d|these|those|my)|do (?:i|we|you)|does|should (?:i|we|it)|would|when (?:should|do|is)|which (?:is|one|method|model|metric|should|would)|can (?:i|it|a|the|this)|could (?:i|it)|who|where|difference|teach me (?:about|what)|help me understand|i (?:do not|don't) (?:understand|know what|get)"
+    r"^(?:(?:and|but|so|ok|okay|hm+|wait|sorry|please|hi|hello|hey|um|quick question|question|well|also|by the way"
+    r"|can you|could you|would you|i (?:do not|don't) (?:understand|get)|just)[,: ]+)*"
+    r"(?:please )?(?:what(?: is|'s| are| does| do| did| was| were| would| happens?| exactly| kind of| about"
+    r"| difference| the)?|why|how (?:come|does|do|is|are|much|many|long|big|large|often|high|low|can|should|would"
+    r"|expensive|fast|slow|did)|explain|define|describe|tell me (?:about|what|why|how|more)|meaning of"
+    r"|is (?:it|that|this|there|\d|my|a|an|the)|are (?:there|\d|these|those|my)|do (?:i|we|you)|does|should (?:i|we"
+    r"|it)|would|when (?:should|do|is)|which (?:is|one|method|model|metric|should|would)|can (?:i|it|a|the|this)"
+    r"|could (?:i|it)|who|where|difference|teach me (?:about|what)|help me understand|i (?:do not"
+    r"|don't) (?:understand|know what|get)"
     r"|not sure what|no idea what|never heard of|confused about|remind me what|lora\?|in plain|what's)\b"
 )
 _TERM = re.compile(
-    r"\b(?:what (?:is|are|was|were|does|do|exactly is|about|the hell is|on earth is)|explain(?: to me| me)?|define|describe|meaning of|tell me (?:more )?about|what is meant by|help me understand|do not (?:understand|know|get)(?: what)?|never heard of|confused about|remind me what|how does|how do|teach me about|not sure what|know what|what does|what do you mean by|what is the point of|what is the (?:idea|purpose|role) (?:of|behind))\s+"
-    r"(?:is |are |does |do |the term |the word |a |an |the |this |that |these |those |your |my |exactly |mean by |meant by |by |of |so-called |about )*(.+?)(?: (?:mean(?:s|ing)?(?: here| exactly)?|stand(?:s)? for|is|are|do(?:es)?|work(?:s)?(?: exactly)?|again|for|good for|in (?:simple|plain|easy) (?:words|terms|english|language)|exactly|actually|about|called|in this context|for beginners|like i am \w+|please|here|to me|in my plan|in general))*[?.! ]*$"
+    r"\b(?:what (?:is|are|was|were|does|do|exactly is|about|the hell is|on earth is)|explain(?: to me| me)?|define"
+    r"|describe|meaning of|tell me (?:more )?about|what is meant by|help me understand|do not (?:understand|know"
+    r"|get)(?: what)?|never heard of|confused about|remind me what|how does|how do|teach me about|not sure what"
+    r"|know what|what does|what do you mean by|what is the point of|what is the (?:idea|purpose|role) (?:of|behind))\s+"
+    r"(?:is |are |does |do |the term |the word |a |an |the |this |that |these |those |your |my |exactly |mean by "
+    r"|meant by |by |of |so-called |about )*(.+?)(?: (?:mean(?:s|ing)?(?: here| exactly)?|stand(?:s)? for|is|are"
+    r"|do(?:es)?|work(?:s)?(?: exactly)?|again|for|good for|in (?:simple|plain|easy) (?:words|terms|english|language)"
+    r"|exactly|actually|about|called|in this context|for beginners|like i am \w+|please|here|to me|in my plan"
+    r"|in general))*[?.! ]*$"
 )
-_DIFFERENCE = re.compile(r"\b(?:difference|differ|distinction|versus|vs\.?|compared (?:to|with)|rather than|better than|or)\b")
+_DIFFERENCE = re.compile(
+    r"\b(?:difference|differ|distinction|versus|vs\.?|compared (?:to|with)|rather than|better than|or)\b"
+)
 _PAIR = re.compile(
-    r"(?:difference|distinction|differences) (?:between|of) (.+?) (?:and|vs\.?|versus) (.+?)[?.! ]*$|(?:how (?:does|do|is|are)|what makes) (.+?) (?:differ|different) from (.+?)[?.! ]*$|^(?:what is )?(?:better|best)?[:,]? ?(.+?) (?:vs\.?|versus|or) (.+?)(?: which is better| what is better)?\?*$|(?:should i (?:use|take|choose|pick)|which is better,?|what is better,?|when (?:do i|should i) use) (.+?) (?:or|vs\.?|versus|instead of|rather than|over) (.+?)[?.! ]*$"
+    r"(?:difference|distinction|differences) (?:between|of) (.+?) (?:and|vs\.?|versus) (.+?)[?.! ]*$|(?:how (?:does"
+    r"|do|is|are)|what makes) (.+?) (?:differ|different) from (.+?)[?.! ]*$|^(?:what is )?(?:better"
+    r"|best)?[:,]? ?(.+?) (?:vs\.?|versus|or) (.+?)(?: which is better| what is better)?\?*$|(?:should i (?:use|take"
+    r"|choose|pick)|which is better,?|what is better,?|when (?:do i|should i) use) (.+?) (?:or|vs\.?|versus"
+    r"|instead of|rather than|over) (.+?)[?.! ]*$"
 )
-_WHY = re.compile(r"^(?:\w+[, ]+){0,3}?why\b|\bhow come\b|\bwhat (?:is|was) the reason\b|\bwhat made you\b|\bfor what reason\b|\bexplain (?:your|the|this|that|me the|me your) (?:plan|choices?|decision|proposal|settings?|reasons?|reasoning)\b|\bexplain (?:it|that|this|everything)$|\breasons? (?:for|behind)\b|\bhow did you (?:choose|pick|decide|come up|select|arrive)\b|\bjustify\b|\bwhat speaks (?:for|against)\b")
+_WHY = re.compile(
+    r"^(?:\w+[, ]+){0,3}?why\b|\bhow come\b|\bwhat (?:is|was) the reason\b|\bwhat made you\b|\bfor what reason\b"
+    r"|\bexplain (?:your|the|this|that|me the|me your) (?:plan|choices?|decision|proposal|settings?|reasons?"
+    r"|reasoning)\b|\bexplain (?:it|that|this|everything)$|\breasons? (?:for|behind)\b|\bhow did you (?:choose|pick"
+    r"|decide|come up|select|arrive)\b|\bjustify\b|\bwhat speaks (?:for|against)\b"
+)
 _ENOUGH = re.compile(
-    r"\b(?:is|are|would|will|do|does) (?:my |the |these |only |about |just )*(\d+)?(?: ?(?:labelled|labeled|good))? ?(?:rows?|examples?|samples?|data|texts?|reviews|images|pictures|photos|sentences|messages|e-?mails|tickets|recordings|clips|documents|lines|per class|minutes|pairs|chats|files?|that|it|this)?\b[\w ]{0,30}\b(?:enough|sufficient|too (?:few|little|small|many|much)|suffice|work|do)\b"
-    r"|\bhow (?:much|many) (?:\w+ ){0,4}(?:data|rows|examples|samples|texts|labels|images|pictures|photos|recordings|hours|minutes|reviews|messages|sentences|lines|pairs)?\b[\w ]{0,25}\b(?:do|would|should|must|is|are|will) (?:i|we|it|you|one|the model)?\s?(?:\w+ ){0,2}(?:need\w*|have|necessary|required|enough|collect|label|provide)\b|\b(?:minimum|least) (?:number|amount) of (?:rows|examples|data|samples)|\bcan (?:i|you|it|we) (?:train|learn|do (?:it|this|that)|work) (?:\w+ )?with (?:only |just )?(\d+)\b|\bi (?:only |just )?have (?:only |just )?(\d+) (?:\w+ ){0,3}(?:is|are|will|would) (?:that|it|this|they) (?:\w+ )?(?:enough|ok|sufficient)|\b(\d+) (?:rows|examples|texts|images|samples)(?: \w+){0,3}\??,? (?:is|are) (?:that|it|this|they) (?:enough|ok|too few)|\bdo i have enough\b|\benough (?:data|rows|examples)\b"
+    r"\b(?:is|are|would|will|do|does) (?:my |the |these |only |about |just )*(\d+)?(?: ?(?:labelled|labeled"
+    r"|good))? ?(?:rows?|examples?|samples?|data|texts?|reviews|images|pictures|photos|sentences|messages|e-?mails"
+    r"|tickets|recordings|clips|documents|lines|per class|minutes|pairs|chats|files?|that|it"
+    r"|this)?\b[\w ]{0,30}\b(?:enough|sufficient|too (?:few|little|small|many|much)|suffice)\b"
+    r"|\bhow (?:much|many) (?:\w+ ){0,4}(?:data|rows|examples|samples|texts|labels|images|pictures|photos|recordings"
+    r"|hours|minutes|reviews|messages|sentences|lines|pairs)?\b[\w ]{0,25}\b(?:do|would|should|must|is|are|will) (?:i"
+    r"|we|it|you|one|the model)?\s?(?:\w+ ){0,2}(?:need\w*|necessary|required|enough|collect|label|provide)\b"
+    r"|\b(?:minimum|least) (?:number|amount) of (?:rows|examples|data|samples)|\bcan (?:i|you|it|we) (?:train|learn"
+    r"|do (?:it|this|that)|work) (?:\w+ )?with (?:only |just )?(\d+)\b|\bi (?:only |just )?have (?:only "
+    r"|just )?(\d+) (?:\w+ ){0,3}(?:is|are|will|would) (?:that|it|this|they) (?:\w+ )?(?:enough|ok|sufficient)"
+    r"|\b(\d+) (?:rows|examples|texts|images|samples)(?: \w+){0,3}\??,? (?:is|are) (?:that|it|this|they) (?:enough|ok"
+    r"|too few)|\bdo i have enough\b|\benough (?:data|rows|examples)\b"
 )
 _RIGHT_TOOL = re.compile(
-    r"\b(?:should|must|do|does|would|need|have to|worth|sense|better)\b[\w ,']{0,40}\b(?:fine-?tun\w*|train(?:ing)?(?: a model)?|own model)\b[\w ,']{0,60}(?:\?|$|\bfor (?:this|that|it)|\bor\b|\bat all|\beven)|\bis (?:fine-?tuning|training|this|it) (?:\w+ ){0,3}(?:right|worth|necessary|needed|overkill|sensible|good idea|make sense|the right (?:tool|thing|way|approach))\b|\bdo i (?:really |even )?need (?:to )?(?:fine-?tun\w*|train|a model|an? own model|this)\b|\b(?:fine-?tuning|training) (?:or|vs\.?|versus|instead of|rather than) (?:rag|a prompt|prompting|prompt\w*|search|retrieval|rules|chatgpt)|\b(?:rag|prompting|a prompt|chatgpt|gpt-?4|rules|regex|keyword search) (?:\w+ ){0,4}(?:or|vs|versus|instead|rather|be enough|better|not enough|suffice|do the job)\b|\bwhy not (?:just )?(?:use|ask) (?:chatgpt|gpt|a prompt|a rule|rules|claude|gemini|search)\b|\b(?:ask|asks|asking|answer|answers) questions? (?:about|on|from|to) (?:one|1|a|a single|my|this|some|our|two|three|2|3|the)(?: \w+)? (?:pdf|document|book|manual|contract|page|handbook|website|wiki|documents)s?\b|\bwhen (?:should i|is it worth|does it make sense to) fine-?tun\w*|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
+    r"\b(?:can|could|should|why) (?:i|we|one|not)(?: \w+){0,3} (?:use|ask|take|prompt|do it with) (?:just "
+    r"|simply )?(?:chatgpt|chat gpt|gpt-?\d?|claude|gemini|copilot|a prompt|prompting|a rule|rules|regex|keywords"
+    r"|excel)\b|\b(?:should|must|do|does|would|need|have to|worth|sense|better)\b[\w ,']{0,40}\b(?:fine-?tun\w*"
+    r"|train(?:ing)?(?: a model)?|own model)\b[\w ,']{0,60}(?:\?|$|\bfor (?:this|that|it)|\bor\b|\bat all|\beven)"
+    r"|\bis (?:fine-?tuning|training|this|it) (?:\w+ ){0,3}(?:right|worth|necessary|needed|overkill|sensible"
+    r"|good idea|make sense|the right (?:tool|thing|way|approach))\b|\bdo i (?:really "
+    r"|even )?need (?:to )?(?:fine-?tun\w*|train|a model|an? own model|this)\b|\b(?:fine-?tuning|training) (?:or"
+    r"|vs\.?|versus|instead of|rather than) (?:rag|a prompt|prompting|prompt\w*|search|retrieval|rules|chatgpt)"
+    r"|\b(?:rag|prompting|a prompt|chatgpt|gpt-?4|rules|regex|keyword search) (?:\w+ ){0,4}(?:or|vs|versus|instead"
+    r"|rather|be enough|better|not enough|suffice|do the job)\b|\bwhy not (?:just )?(?:use|ask) (?:chatgpt|gpt"
+    r"|a prompt|a rule|rules|claude|gemini|search)\b|\b(?:ask|asks|asking|answer|answers) questions? (?:about|on|from"
+    r"|to) (?:one|1|a|a single|my|this|some|our|two|three|2|3|the)(?: \w+)? (?:pdf|document|book|manual|contract|page"
+    r"|handbook|website|wiki|documents)s?\b|\bwhen (?:should i|is it worth|does it make sense to) fine-?tun\w*"
+    r"|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
 )
 _COST = re.compile(
-    r"\bhow (?:long|much time) (?:does|will|would|is|do|should|might|can|could)(?: \w+){0,4} (?:take|need|last|require|run|train\w*|be)\b|\bhow (?:expensive|much (?:does|will|would|is) (?:it|this|that|the (?:run|training)) cost)\b|\bwhat (?:does|will|would) (?:it|this|that|the (?:run|training)) cost\b|\bhow much (?:memory|ram|gpu|vram|disk|space)\b|\bdo (?:i|we) need (?:a |an |any )?(?:gpu|graphics card|expensive|big computer|fast computer|powerful)\b|\bcan (?:i|it|this|my) (?:\w+ ){0,4}(?:without|on) (?:a |an |my )?(?:gpu|cpu|laptop|computer|old)\b|\bwill (?:it|that|this) (?:run|fit|work) (?:on|in|into|with)\b|\bdoes it fit\b|\bwhat (?:hardware|computer|machine) (?:do|does|is)\b"
+    r"\bhow (?:long|much time) (?:does|will|would|is|do|should|might|can|could)(?: \w+){0,4} (?:take|need|last"
+    r"|require|run|train\w*|be)\b|\bhow (?:expensive|much (?:does|will|would|is) (?:it|this|that|the (?:run"
+    r"|training)) cost)\b|\bwhat (?:does|will|would) (?:it|this|that|the (?:run|training)) cost\b"
+    r"|\bhow much (?:memory|ram|gpu|vram|disk|space)\b|\bdo (?:i|we) need (?:a |an |any )?(?:gpu|graphics card"
+    r"|expensive|big computer|fast computer|powerful)\b|\bcan (?:i|it|this|my) (?:\w+ ){0,4}(?:without|on) (?:a |an "
+    r"|my )?(?:gpu|cpu|laptop|computer|old)\b|\bwill (?:it|that|this) (?:run|fit|work) (?:on|in|into|with)\b"
+    r"|\bdoes it fit\b|\bwhat (?:hardware|computer|machine) (?:do|does|is)\b"
 )
 _RUN_NUMBERS = re.compile(
-    r"\bwhich (?:class|label|category|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest|easiest|confus\w*|weak\w*|mixed up|wrong|poor\w*|problem\w*|difficult)\b|\b(?:worst|weakest|hardest|best) (?:class|label|category)\b|\bis (\d+(?:\.\d+)?) ?%(?: \w+){0,2} (?:good|bad|ok|okay|enough|a lot|high|low|great|normal|poor|reasonable)\b|\bis (?:that|it|this|the (?:result|accuracy|score|model)) (?:a )?(?:good|any good|bad|ok|okay|reliable|trustworthy|significant|normal|chance|luck|real|better than)\b"
-    r"|\bwas (?:\d+ |the |that )?(?:epochs?|rows|data|training|time|it)(?: \w+){0,2} (?:enough|too (?:much|many|few|little|long|short)|overfit\w*)\b|\b(?:did|does|has|is) it (?:\w+ )?overfit\w*|\bwhy did (?:it|the (?:run|training)) (?:stop|fail|crash|end|get|take|predict|choose|not)\b|\bwhat (?:went wrong|did it confuse|does it confuse|does it get wrong|are its mistakes|mistakes)\b|\bcan i trust (?:it|this|that|the)\b|\bhow (?:sure|certain|confident|trustworthy|significant) (?:is|are|can|am)\b|\bwhat does (?:the |this |my )?(?:verdict|result|report|interval|curve|number|matrix|figure)\b"
+    r"\bwhich (?:class|label|category|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest|easiest|confus\w*"
+    r"|weak\w*|mixed up|wrong|poor\w*|problem\w*|difficult)\b|\b(?:worst|weakest|hardest|best) (?:class|label"
+    r"|category)\b|\bis (\d+(?:\.\d+)?) ?%(?: \w+){0,2} (?:good|bad|ok|okay|enough|a lot|high|low|great|normal|poor"
+    r"|reasonable)\b|\bis (?:that|it|this|the (?:result|accuracy|score|model)) (?:a )?(?:good|any good|bad|ok|okay"
+    r"|reliable|trustworthy|significant|normal|chance|luck|real|better than)\b"
+    r"|\bwas (?:\d+ |the |that )?(?:epochs?|rows|data|training|time|it)(?: \w+){0,2} (?:enough|too (?:much|many|few"
+    r"|little|long|short)|overfit\w*)\b|\b(?:did|does|has|is) it (?:\w+ )?overfit\w*|\bwhy did (?:it|the (?:run"
+    r"|training)) (?:stop|fail|crash|end|get|take|predict|choose|not)\b|\bwhat (?:went wrong|did it confuse"
+    r"|does it confuse|does it get wrong|are its mistakes|mistakes)\b|\bcan i trust (?:it|this|that|the)\b"
+    r"|\bhow (?:sure|certain|confident|trustworthy|significant) (?:is|are|can|am)\b|\bwhat does (?:the |this "
+    r"|my )?(?:verdict|result|report|interval|curve|number|matrix|figure)\b"
 )
 _CHOICE: tuple[tuple[str, str], ...] = (
     ("base_model", r"model|bert|minilm|base|network|this one|distilbert|roberta|architecture|qwen|llama|whisper"),
@@ -43,7 +106,10 @@ _CHOICE: tuple[tuple[str, str], ...] = (
     ("training.epochs", r"epochs?|passes|\d+ rounds|train(?:ing)? (?:so )?(?:long|short)"),
     ("training.batch_size", r"batch(?: size)?"),
     ("training.max_length", r"max(?:imum)? length|tokens|\blength\b|cut|truncat\w*"),
-    ("evaluation.test_fraction", r"test (?:set|rows|share|part|fraction|data)|held out|hold out|\d+ ?% |set aside|keep back"),
+    (
+        "evaluation.test_fraction",
+        r"test (?:set|rows|share|part|fraction|data)|held out|hold out|\d+ ?% |set aside|keep back",
+    ),
     ("evaluation.metric", r"metric|f1|accuracy|measure|judge"),
     ("data.columns", r"columns?|label column|text column"),
     ("problem", r"classes|regression|several labels|multi|single label|number"),
@@ -54,30 +120,53 @@ _CHOICE: tuple[tuple[str, str], ...] = (
 )
 
 
+def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
+    """Questions that can be nothing else: "what is X", "what does X mean", "X or Y", with terms of the field."""
+    pair = _pair(text)
+    if pair and (_is_question(text, raw) or re.search(r"\b(?:vs\.?|versus|difference)\b", text)):
+        return "explain", {"topic": pair[0], "other": pair[1]}
+    if raw.strip().endswith("?") and len(text.split()) <= 3 and is_name(text):
+        return "explain", {"topic": str(find_topic(text))}
+    if not _is_question(text, raw):
+        return None
+    match = _TERM.search(text)
+    topic = find_topic(match.group(1).strip(" ?.!'\"")) if match else None
+    if topic and match and len(match.group(1).split()) <= 5:
+        return "explain", {"topic": topic}
+    return None
+
+
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
-    asks = bool(_ASKS.search(text)) or raw.strip().endswith("?")
-    if _RIGHT_TOOL.search(text) and asks:
-        return "explain", {"topic": "is fine-tuning right"}
-    enough = _ENOUGH.search(text)
-    if enough and asks:
-        rows = next((int(group) for group in enough.groups() if group), None) or _first_number(text)
-        return "explain", {"topic": "how much data", "rows": rows}
-    if with_file and not re.search(r"\bwhat (?:is|does|are)\b.*\b(?:mean|lora|epoch)\b", text):
-        return None
+    asks = _is_question(text, raw)
     if not asks:
         return None
-    if _RUN_NUMBERS.search(text):
+    if _RIGHT_TOOL.search(text):
+        return "explain", {"topic": "is fine-tuning right"}
+    enough = _ENOUGH.search(text)
+    if enough and not _OTHER_AMOUNT.search(text):
+        rows = next((int(group) for group in enough.groups() if group), None) or _first_number(text)
+        return "explain", {"topic": "how much data", "rows": rows}
+    if with_file:
+        return None
+    if _RUN_NUMBERS.search(text) or (enough and "epoch" in text):
         return "explain", {"topic": _number_topic(text)}
     if _COST.search(text):
         memory = re.search(r"memory|ram|vram|fit|gpu|hardware|computer|laptop|machine", text)
-        return "explain", {"topic": "gpu memory" if memory and not re.search(r"how long|cost|expensive", text) else "time estimate"}
-    pair = _pair(text)
-    if pair:
-        return "explain", {"topic": pair[0], "other": pair[1]}
+        time = re.search(r"how long|cost|expensive", text)
+        return "explain", {"topic": "gpu memory" if memory and not time else "time estimate"}
     if _WHY.search(text):
         return "explain", {"topic": _choice(text) or find_topic(_stripped(text)) or "plan"}
     return _term(text, has_plan)
+
+
+def _is_question(text: str, raw: str) -> bool:
+    return bool(_ASKS.search(text)) or raw.strip().endswith("?")
+
+
+_OTHER_AMOUNT = re.compile(
+    r"\b(?:epochs?|passes|learning rate|batch|gpus?|memory|layers?|rank|tokens|test rows|minutes of)\b"
+)
 
 
 def _first_number(text: str) -> int | None:
@@ -118,7 +207,12 @@ def _choice(text: str) -> str | None:
 
 
 def _stripped(text: str) -> str:
-    return re.sub(r"^.*?\b(?:why|explain|how come|reasons? for)\b|\b(?:did|do|you|choose|use|pick|take|is|are|it|the|this|that|we|need|a|an|so|not|does|there|matter|important)\b|[?.!,]", " ", text).strip()
+    return re.sub(
+        r"^.*?\b(?:why|explain|how come|reasons? for)\b|\b(?:did|do|you|choose|use|pick|take|is|are|it|the|this|that"
+        r"|we|need|a|an|so|not|does|there|matter|important)\b|[?.!,]",
+        " ",
+        text,
+    ).strip()
 
 
 def _term(text: str, has_plan: bool) -> tuple[str, dict[str, Any]] | None:
@@ -130,17 +224,26 @@ def _term(text: str, has_plan: bool) -> tuple[str, dict[str, Any]] | None:
             return "explain", {"topic": topic}
         if re.search(r"\b(?:plan|proposal|settings)\b", spoken) and has_plan:
             return "explain", {"topic": "plan"}
-        if re.search(r"\bmean|\bexplain|\bdefine|\bwhat (?:is|are) (?:a|an|the)?", text) and len(spoken.split()) <= 4 and _technical(spoken):
+        if (
+            re.search(r"\bmean|\bexplain|\bdefine|\bwhat (?:is|are) (?:a|an|the)?", text)
+            and len(spoken.split()) <= 4
+            and _technical(spoken)
+        ):
             return "explain", {"topic": spoken[:80]}
     asked = re.search(r"^(?:\w+[, ]+){0,2}?(?:do|does|should|would|can|is|are|when|how|which|what|could)\b", text)
-    topic = find_topic(text) if asked and re.search(r"\?|\bshould\b|\bwhat happens\b|\bhow (?:high|low|big|many|much)\b|\bwhich\b|\bneed\b", text + "?") else None
+    topic = (
+        find_topic(text)
+        if asked
+        and re.search(
+            r"\?|\bshould\b|\bwhat happens\b|\bhow (?:high|low|big|many|much)\b|\bwhich\b|\bneed\b", text + "?"
+        )
+        else None
+    )
     if topic and is_term(text):
         return "explain", {"topic": topic}
     return None
 
 
 def _technical(spoken: str) -> bool:
-    from assistant.chat.words import common_words
-
     words = re.findall(r"[a-z]{4,}", spoken)
     return bool(words) and any(word not in common_words() for word in words)

@@ -11,7 +11,20 @@ from typing import Any
 from assistant.chat.explain import Concept
 from assistant.chat.turns import FileCard, Option, Reply, RunCard
 from assistant.chat.wording import (
-    PROBLEMS, TASKS, between, choice_name, choice_value, code, codes, duration, listed, many, percent, safe, size, value_at,
+    PROBLEMS,
+    TASKS,
+    between,
+    choice_name,
+    choice_value,
+    code,
+    codes,
+    duration,
+    listed,
+    many,
+    percent,
+    safe,
+    size,
+    value_at,
 )  # fmt: skip
 from recipes.plan import Plan
 
@@ -38,13 +51,25 @@ _SHOWN = (
     "training.early_stopping", "training.class_weights", "compute.target", "compute.flavor", "compute.devices",
     "output.publish",
 )  # fmt: skip
-_ALWAYS = ("base_model", "method.name", "training.epochs", "training.learning_rate", "evaluation.test_fraction", "evaluation.metric")
+_ALWAYS = (
+    "base_model",
+    "method.name",
+    "training.epochs",
+    "training.learning_rate",
+    "evaluation.test_fraction",
+    "evaluation.metric",
+)
 
 
 def error(problem: Mapping[str, str], options: Sequence[Option] = ()) -> Reply:
     """What happened, what was expected, how to go on."""
     parts = [problem.get("what", ""), problem.get("expected", ""), problem.get("fix", "")]
-    return Reply(text=" ".join(safe(part, 600) for part in parts if part), card="error", data=dict(problem), options=list(options))
+    return Reply(
+        text=" ".join(safe(part, 600) for part in parts if part),
+        card="error",
+        data=dict(problem),
+        options=list(options),
+    )
 
 
 # ---------------------------------------------------------------- welcome, help, what is not done
@@ -53,8 +78,10 @@ def error(problem: Mapping[str, str], options: Sequence[Option] = ()) -> Reply:
 def hello(demo: bool) -> Reply:
     """The first words."""
     text = (
-        "Hello! Tell me in your own words what a model should learn, and drop in a file of examples. I look at the data, "
-        "propose a plan with a reason for every choice, train when you say yes, and then tell you honestly how good the "
+        "Hello! Tell me in your own words what a model should learn, and drop in a file of examples. I look at the "
+        "data, "
+        "propose a plan with a reason for every choice, train when you say yes, and then tell you honestly how good "
+        "the "
         "model is.\n\nFor example: “Sort these support tickets by department”, with a file that has the tickets in one "
         "column and their departments in another."
     )
@@ -66,10 +93,14 @@ def hello(demo: bool) -> Reply:
 def abilities() -> Reply:
     """What the assistant can do."""
     return Reply(
-        text="I fine-tune a pretrained model on your examples, which means: I train it further until it does your task.\n\n"
-        "- **Say what you want** and add a file (CSV, Excel, JSON, Parquet, text or zip). I find the task and the columns.\n"
-        "- **Read the plan.** Every choice has its reason. Change it by saying so: “5 epochs”, “use roberta”, “faster”.\n"
-        "- **Say start.** I train on this machine, show how it goes, and keep the best state. “Stop” and “resume” work.\n"
+        text="I fine-tune a pretrained model on your examples, which means: I train it further until it does your "
+        "task.\n\n"
+        "- **Say what you want** and add a file (CSV, Excel, JSON, Parquet, text or zip). I find the task and the "
+        "columns.\n"
+        "- **Read the plan.** Every choice has its reason. Change it by saying so: “5 epochs”, “use roberta”, "
+        "“faster”.\n"
+        "- **Say start.** I train on this machine, show how it goes, and keep the best state. “Stop” and “resume” "
+        "work.\n"
         "- **Get a verdict** on rows the model never saw, against simple ways such as counting words.\n"
         "- **Use it:** “try it”, “test it on this file”, “download the model”, “compare run 1 and 2”.\n"
         "- **Ask anything:** “what is an epoch?”, “why this model?”, “is 300 rows enough?”\n\n"
@@ -87,8 +118,10 @@ def thanks() -> Reply:
 def how_to_begin() -> Reply:
     """Three short steps for someone who does not know where to begin."""
     return Reply(
-        text="It takes three things. **1.** What goes in: texts, pictures or recordings? **2.** What should come out: a class "
-        "(spam or not), several labels, a number, a text? **3.** A file with examples of both, a few hundred rows if you "
+        text="It takes three things. **1.** What goes in: texts, pictures or recordings? **2.** What should come "
+        "out: a class "
+        "(spam or not), several labels, a number, a text? **3.** A file with examples of both, a few hundred rows if "
+        "you "
         "can: for texts a table with the text in one column and the right answer in another.\n\n"
         "What should the model do for you?",
         options=[
@@ -102,22 +135,29 @@ def how_to_begin() -> Reply:
 OUT_OF_SCOPE: dict[str, str] = {
     "image-generation": "I don't train models that make pictures. I can plan models that sort pictures, find things in "
     "them or describe them.",
-    "video": "I don't work with video. Single frames, as pictures in a zip, can be sorted; the sound can be transcribed.",
-    "speech-generation": "I don't train models that speak. I can plan models that write down speech or sort recordings.",
-    "music-generation": "I don't train models that make music. I can plan models that sort recordings, by genre for example.",
-    "tabular": "This looks like a table of numbers. Fine-tuning suits texts, pictures and sounds; for numbers in columns "
-    "gradient boosting (scikit-learn's HistGradientBoosting, XGBoost) is better and quicker. If there is also a column of "
+    "video": "I don't work with video. Single frames, as pictures in a zip, can be sorted; the sound can be "
+    "transcribed.",
+    "speech-generation": "I don't train models that speak. I can plan models that write down speech or sort "
+    "recordings.",
+    "music-generation": "I don't train models that make music. I can plan models that sort recordings, by genre for "
+    "example.",
+    "tabular": "This looks like a table of numbers. Fine-tuning suits texts, pictures and sounds; for numbers in "
+    "columns "
+    "gradient boosting (scikit-learn's HistGradientBoosting, XGBoost) is better and quicker. If there is also a "
+    "column of "
     "texts, I can learn from that.",
     "forecasting": "I don't forecast time series: a statistical model (ARIMA, Prophet) or gradient boosting does that "
     "better. If your rows hold texts, I can learn from those.",
     "reinforcement-learning": "I don't train players or robots. I train models from labelled examples: texts, pictures "
     "or recordings with the right answer beside them.",
-    "clustering": "I learn from examples with answers; finding groups without labels is clustering, another tool. If you "
+    "clustering": "I learn from examples with answers; finding groups without labels is clustering, another tool. If "
+    "you "
     "label a few dozen rows by hand, I can sort the rest.",
     "recommender": "I don't train recommenders from clicks and purchases. I can plan a model that finds texts with "
     "similar meaning.",
     "errand": "That is not something I can do: I only fine-tune models on your examples.",
-    "not-a-command": "I read that as plain text: I run no commands and show nothing of this machine. I fine-tune models on "
+    "not-a-command": "I read that as plain text: I run no commands and show nothing of this machine. I fine-tune "
+    "models on "
     "your examples.",
 }
 
@@ -130,13 +170,18 @@ def out_of_scope(topic: str) -> Reply:
 
 def not_understood(options: Sequence[Option], hint: str = "") -> Reply:
     """Ask back, with what would make sense now."""
-    return Reply(text=f"I'm not sure what you mean. {hint or 'Could you say it in other words?'}".strip(), options=list(options))
+    return Reply(
+        text=f"I'm not sure what you mean. {hint or 'Could you say it in other words?'}".strip(), options=list(options)
+    )
 
 
 def unknown_model(name: str, close: Sequence[str]) -> Reply:
     """A model's name that nobody knows."""
     if not close:
-        return Reply(text=f"I know no model called “{safe(name)}”. A Hub id such as `distilbert/distilbert-base-uncased` always works. Which one do you mean?")
+        return Reply(
+            text=f"I know no model called “{safe(name)}”. A Hub id such as `distilbert/distilbert-base-uncased` "
+            f"always works. Which one do you mean?"
+        )
     return Reply(
         text=f"I know no model called “{safe(name)}”. Did you mean {codes(close, 'or')}?",
         options=[Option(label=name_.rpartition("/")[2], say=f"use {name_}") for name_ in close],
@@ -146,7 +191,9 @@ def unknown_model(name: str, close: Sequence[str]) -> Reply:
 def refused_part(kind: str) -> str:
     """What a chat message can never set."""
     if kind == "path":
-        return "I left out the path: models are taken by their name on the Hub, never from a place on this machine's disk."
+        return (
+            "I left out the path: models are taken by their name on the Hub, never from a place on this machine's disk."
+        )
     return "I never run code that comes with a model; only models that the installed libraries know can be trained."
 
 
@@ -168,7 +215,14 @@ def data_card(file: FileCard) -> Reply:
     lines += _notes(profile)
     problems = finding_lines(file.findings, 3)
     text = " ".join(lines) + ("\n\n" + "\n".join(problems) if problems else "")
-    return Reply(text=text, card="data", data={"file": file.model_dump(mode="json")})
+    data = {"file": file.model_dump(mode="json")}
+    return Reply(text=text, card="data", data=data, options=[*_plan_it(guess), *guess_options(file), CHECK])
+
+
+def _plan_it(guess: Mapping[str, Any] | None) -> list[Option]:
+    """A button for the likeliest plan, when the data leave little doubt."""
+    sure = guess is not None and guess.get("task") in TASKS and float(guess.get("score", 0)) >= 0.6
+    return [Option(label="Make a plan", say="make a plan from this file")] if sure else []
 
 
 def _found(guess: Mapping[str, Any]) -> str:
@@ -253,7 +307,8 @@ def fixed(file: FileCard, before: int, sentence_code: str) -> Reply:
     name = sentence_code.replace("-", " ")
     change = f"{before:,} rows became {rows:,}" if rows != before else f"still {many(rows, 'row')}"
     return Reply(
-        text=f"Done ({safe(name)}): {change}. Your own file is unchanged; I work with a mended copy. Say “undo” to take it back.",
+        text=f"Done ({safe(name)}): {change}. Your own file is unchanged; I work with a mended copy. Say “undo” to "
+        f"take it back.",
         card="data",
         data={"file": file.model_dump(mode="json")},
         options=[fix_option(finding) for finding in file.findings if finding.get("fixable")][:2],
@@ -269,7 +324,10 @@ def nothing_to_fix(findings: Sequence[Mapping[str, Any]]) -> Reply:
 
 def which_fix(findings: Sequence[Mapping[str, Any]]) -> Reply:
     """Several findings could be meant."""
-    return Reply(text="Which of these should I fix?\n" + "\n".join(finding_lines(findings, 8)), options=[fix_option(f) for f in findings[:4]])
+    return Reply(
+        text="Which of these should I fix?\n" + "\n".join(finding_lines(findings, 8)),
+        options=[fix_option(f) for f in findings[:4]],
+    )
 
 
 # ---------------------------------------------------------------- asking for what is missing
@@ -279,7 +337,8 @@ _WANTED: dict[str, str] = {
     "token-classification": "a JSONL or CoNLL file with the words of each sentence and a tag for each word",
     "question-answering": "a JSONL file with question, context and answers",
     "text2text-generation": "a file with two columns: the text that goes in and the text that should come out",
-    "text-generation": "a file of chats (messages), of questions and answers in two columns, or plain text to learn a style",
+    "text-generation": "a file of chats (messages), of questions and answers in two columns, or plain text to learn "
+    "a style",
     "preference-tuning": "a file with prompt, chosen and rejected answer",
     "sentence-similarity": "a file with two sentences in a row and a score of how close they are",
     "image-classification": "a zip with one folder of pictures for each class",
@@ -329,7 +388,9 @@ def guess_options(file: FileCard) -> list[Option]:
         if guess.get("task") == "text-classification" and isinstance(label, str):
             options.append(column_option(label))
         elif guess.get("task") in TASKS:
-            options.append(Option(label=_capital(TASKS[guess["task"]]), say=f"I want a model that {TASKS[guess['task']]}"))
+            options.append(
+                Option(label=_capital(TASKS[guess["task"]]), say=f"I want a model that {TASKS[guess['task']]}")
+            )
     return list({option.say: option for option in options}.values())
 
 
@@ -355,9 +416,15 @@ def labels_missing(file: FileCard, task: str, evidence: str) -> Reply:
     if task.startswith(("image", "audio")):
         need = "Put the files of each class into a folder with its name (cats/…, dogs/…) and zip the folders."
     else:
-        need = "Add a column with the right label or category for each row (50 rows a class are a good start), then upload it again."
+        need = (
+            "Add a column with the right label or category for each row (50 rows a class are a good start), then "
+            "upload it again."
+        )
     why = safe(evidence, 300) if evidence else "No column says which class each row belongs to."
-    return Reply(text=f"To learn {task.replace('-', ' ')} I need examples with answers. In {code(file.name)}: {why} {need} Shall we go on when you have them?")
+    return Reply(
+        text=f"To learn {task.replace('-', ' ')} I need examples with answers. In {code(file.name)}: {why} {need} "
+        f"Shall we go on when you have them?"
+    )
 
 
 def does_not_fit(file: FileCard, task: str) -> Reply:
@@ -373,7 +440,8 @@ def hub_dataset(name: str, task: str | None, plan: Plan, kept: Sequence[str]) ->
     """A data set of the Hub was named."""
     does = f", for a model that {TASKS[task]}" if task else ""
     text = (
-        f"{code(name)} is a data set on the Hugging Face Hub{does}. I have put it into the plan, but this version reads "
+        f"{code(name)} is a data set on the Hugging Face Hub{does}. I have put it into the plan, but this version "
+        f"reads "
         "data from files only, and from here I cannot look into the Hub: open its page, save it as CSV, JSONL or "
         "Parquet, and upload that file."
     )
@@ -392,7 +460,9 @@ def noted(plan: Plan, paths: Sequence[str]) -> list[str]:
 # ---------------------------------------------------------------- the plan
 
 
-def plan_card(plan: Plan, estimate: Mapping[str, Any], advice: Sequence[str], *, note: str = "", runnable: bool = True) -> Reply:
+def plan_card(
+    plan: Plan, estimate: Mapping[str, Any], advice: Sequence[str], *, note: str = "", runnable: bool = True
+) -> Reply:
     """The plan: each choice with its reason, then the cost."""
     lines = [*(safe(sentence, 600) for sentence in advice), _what(plan), "", *_table(plan), "", _cost(estimate)]
     if note:
@@ -439,7 +509,8 @@ def _cost(estimate: Mapping[str, Any]) -> str:
 def not_runnable(task: str | None) -> str:
     """This version has no recipe for the task."""
     return (
-        f"This version cannot train {str(task).replace('-', ' ')} yet: it trains text classification. The plan shows how "
+        f"This version cannot train {str(task).replace('-', ' ')} yet: it trains text classification. The plan shows "
+        f"how "
         "it would go; if your data also hold texts with labels, I can train on those now."
     )
 
@@ -455,14 +526,20 @@ def changes(before: Plan, after: Plan, paths: Sequence[str]) -> str:
 
 def other_reading(labels: Sequence[str]) -> Reply:
     """The label that was taken is not the only one possible."""
-    return Reply(text=f"Or should it learn {codes(labels, 'or')} instead?", options=[column_option(name) for name in labels[:3]])
+    return Reply(
+        text=f"Or should it learn {codes(labels, 'or')} instead?", options=[column_option(name) for name in labels[:3]]
+    )
 
 
 def waiting(plan: Plan | None) -> Reply:
     """Nothing starts without a yes."""
     if plan is None or plan.task is None:
         return Reply(text="All right. Nothing happens until you say so.")
-    return Reply(text="All right, nothing starts until you say so. The plan stays as it is; change it, ask about it, or say “start”.", options=[START, EXPLAIN])
+    return Reply(
+        text="All right, nothing starts until you say so. The plan stays as it is; change it, ask about it, or say "
+        "“start”.",
+        options=[START, EXPLAIN],
+    )
 
 
 def undone(before: Plan, after: Plan, paths: Sequence[str]) -> str:
@@ -478,7 +555,11 @@ def nothing_to_undo() -> Reply:
 
 def plan_first() -> Reply:
     """There is no plan to start or change."""
-    return Reply(text="There is no plan yet. Tell me what the model should learn and upload a file of examples; then I make one.", options=[EXAMPLE, HELP])
+    return Reply(
+        text="There is no plan yet. Tell me what the model should learn and upload a file of examples; then I make "
+        "one. What should it learn?",
+        options=[EXAMPLE, HELP],
+    )
 
 
 _GAPS = {
@@ -496,7 +577,10 @@ def gaps(missing: Sequence[str]) -> Reply:
     """What a plan lacks before it can start."""
     first = [path for path in missing if path in ("task", "data.source")] or list(missing)
     named = list(dict.fromkeys(_GAPS.get(path, choice_name(path).lower()) for path in first))
-    return Reply(text=f"It cannot start yet: the plan still needs {listed(named)}. Please upload the file or say which one, and I fill in the rest.")
+    return Reply(
+        text=f"It cannot start yet: the plan still needs {listed(named)}. Please upload the file or say which one, "
+        f"and I fill in the rest."
+    )
 
 
 def starting(number_waiting: int) -> Reply:
@@ -525,7 +609,10 @@ def no_finished_run(runs: Sequence[RunCard], what: str) -> Reply:
     """Something that needs a finished model was asked for."""
     live = next((run for run in reversed(runs) if run.status in ("queued", "running")), None)
     if live is not None:
-        return Reply(text=f"Run {live.number} is still {_STATUS[live.status]}; when it has finished you can {what}.", options=[STATUS])
+        return Reply(
+            text=f"Run {live.number} is still {_STATUS[live.status]}; when it has finished you can {what}.",
+            options=[STATUS],
+        )
     return Reply(text=f"There is no finished model yet. Once a run has finished you can {what}.")
 
 
@@ -541,8 +628,16 @@ _STATUS = {
 
 def run_began(run: RunCard) -> Reply:
     """The live card of a run."""
-    text = f"Run {run.number} is {_STATUS.get(run.status, run.status)}. I tell you here when it ends; “how is it going?” and “stop” work at any time."
-    return Reply(text=text, card="run", data={"run": run.id}, options=[STATUS, Option(label="Stop", say=f"stop run {run.number}")])
+    text = (
+        f"Run {run.number} is {_STATUS.get(run.status, run.status)}. I tell you here when it ends; “how is it "
+        f"going?” and “stop” work at any time."
+    )
+    return Reply(
+        text=text,
+        card="run",
+        data={"run": run.id},
+        options=[STATUS, Option(label="Stop", say=f"stop run {run.number}")],
+    )
 
 
 def run_status(run: RunCard, view: Mapping[str, Any]) -> Reply:
@@ -585,14 +680,20 @@ def _last_figures(curves: Mapping[str, Any]) -> str:
 def stopping(run: RunCard) -> Reply:
     """A stop was wished."""
     if run.status == "cancelled":
-        return Reply(text=f"Run {run.number} is stopped. Its best state so far is kept; “resume” goes on with it.", options=[RESUME])
+        return Reply(
+            text=f"Run {run.number} is stopped. Its best state so far is kept; “resume” goes on with it.",
+            options=[RESUME],
+        )
     return Reply(text=f"Run {run.number} stops at its next step and keeps its best state. Say “resume” to go on later.")
 
 
 def cancelled(run: RunCard, view: Mapping[str, Any]) -> Reply:
     """A run was stopped, or was interrupted."""
     if run.status == "interrupted":
-        text = f"Run {run.number} was interrupted (the computer or the process went away). It can go on from its last checkpoint."
+        text = (
+            f"Run {run.number} was interrupted (the computer or the process went away). It can go on from its "
+            f"last checkpoint."
+        )
         return Reply(text=text, options=[RESUME])
     kept = " The best state so far is kept and can be tried." if view.get("model_kept") else ""
     options = [RESUME, TRY, DOWNLOAD] if view.get("model_kept") else [RESUME]
@@ -605,28 +706,42 @@ def failed(run: RunCard, view: Mapping[str, Any]) -> Reply:
     what = failure.get("what") or "It ended without a word about why."
     parts = [f"Run {run.number} failed. {safe(what, 600)}"]
     parts += [safe(failure[key], 600) for key in ("expected", "fix") if failure.get(key)]
-    options = [Option(label="What does that mean?", say=f"what does {failure['code']} mean?")] if failure.get("code") else []
-    data = {"run": run.id, **{key: str(failure.get(key) or "") for key in ("code", "expected", "fix")}, "what": f"Run {run.number} failed. {what}"}
-    return Reply(text=" ".join(parts), card="error", data=data, options=[*options, Option(label="Start again", say="start")])
+    options = (
+        [Option(label="What does that mean?", say=f"what does {failure['code']} mean?")] if failure.get("code") else []
+    )
+    data = {
+        "run": run.id,
+        **{key: str(failure.get(key) or "") for key in ("code", "expected", "fix")},
+        "what": f"Run {run.number} failed. {what}",
+    }
+    return Reply(
+        text=" ".join(parts), card="error", data=data, options=[*options, Option(label="Start again", say="start")]
+    )
 
 
 def run_list(runs: Sequence[RunCard]) -> Reply:
     """All runs as a table."""
     lines = ["| Run | What | State |", "|---|---|---|"]
-    lines += [f"| {run.number} | {safe(run.title or run.task, 60)} | {_STATUS.get(run.status, run.status)} |" for run in runs[-30:]]
+    lines += [
+        f"| {run.number} | {safe(run.title or run.task, 60)} | {_STATUS.get(run.status, run.status)} |"
+        for run in runs[-30:]
+    ]
     more = f"\n\nThe oldest {len(runs) - 30} are not shown." if len(runs) > 30 else ""
     data = {"runs": [run.model_dump(mode="json") for run in runs[-30:]]}
     finished = [run for run in runs if run.status == "finished"]
     options = [REPORT] if finished else []
     if len(finished) > 1:
-        options.append(Option(label="Compare the last two", say=f"compare run {finished[-2].number} and run {finished[-1].number}"))
+        options.append(
+            Option(label="Compare the last two", say=f"compare run {finished[-2].number} and run {finished[-1].number}")
+        )
     return Reply(text="\n".join(lines) + more, card="runs", data=data, options=options)
 
 
 def ask_delete(run: RunCard) -> Reply:
     """Deleting needs a yes."""
     return Reply(
-        text=f"Delete run {run.number} ({safe(run.title or run.task, 60)}) with its model, report and data copy? This cannot be undone. Say yes to delete it.",
+        text=f"Delete run {run.number} ({safe(run.title or run.task, 60)}) with its model, report and data copy? "
+        f"This cannot be undone. Say yes to delete it.",
         options=[YES_DELETE, NO],
     )
 
@@ -652,7 +767,10 @@ def comparing(runs: Sequence[RunCard]) -> Reply:
 def compare_needs_two(runs: Sequence[RunCard]) -> Reply:
     """Fewer than two finished runs."""
     finished = sum(run.status == "finished" for run in runs)
-    return Reply(text=f"A comparison needs two finished runs; there {'is' if finished == 1 else 'are'} {finished or 'none'}. Change the plan and start another run, then I compare them.")
+    return Reply(
+        text=f"A comparison needs two finished runs; there {'is' if finished == 1 else 'are'} {finished or 'none'}. "
+        f"Change the plan and start another run, then I compare them."
+    )
 
 
 # ---------------------------------------------------------------- the model
@@ -660,13 +778,18 @@ def compare_needs_two(runs: Sequence[RunCard]) -> Reply:
 
 def try_now(run: RunCard) -> Reply:
     """The next plain text is an input."""
-    return Reply(text=f"Run {run.number} is ready to be tried: type a text and I tell you what the model says. Say “stop” when you are done.")
+    return Reply(
+        text=f"Run {run.number} is ready to be tried: type a text and I tell you what the model says. Say “stop” "
+        f"when you are done."
+    )
 
 
 def predictions(found: Sequence[Mapping[str, Any]]) -> Reply:
     """What the model says to one or more inputs."""
     lines = [_prediction(one) for one in found[:20]]
-    return Reply(text="\n\n".join(lines) or "The model gave no answer.", card="prediction", data={"predictions": list(found)})
+    return Reply(
+        text="\n\n".join(lines) or "The model gave no answer.", card="prediction", data={"predictions": list(found)}
+    )
 
 
 def _prediction(one: Mapping[str, Any]) -> str:
@@ -697,7 +820,9 @@ def evaluating(run: RunCard, file: FileCard) -> Reply:
 
 def ask_evaluation_file() -> Reply:
     """There is no file to score on."""
-    return Reply(text="Please add the file to test on: it needs the same columns as the training file, with the right answers.")
+    return Reply(
+        text="Please add the file to test on: it needs the same columns as the training file, with the right answers."
+    )
 
 
 def exporting(form: str) -> Reply:
@@ -721,7 +846,8 @@ def files(found: Sequence[Mapping[str, Any]], form: str) -> Reply:
 def gguf_not_for(task: str) -> Reply:
     """GGUF holds language models only."""
     return Reply(
-        text=f"GGUF (for Ollama and llama.cpp) holds language models that write; this model does {task.replace('-', ' ')}. "
+        text=f"GGUF (for Ollama and llama.cpp) holds language models that write; this model does "
+        f"{task.replace('-', ' ')}. "
         "I can export it as the whole model (transformers) or as ONNX.",
         options=[Option(label="Whole model", say="download the model"), Option(label="ONNX", say="export as onnx")],
     )
@@ -732,7 +858,8 @@ def ask_publish(run: RunCard, repo: str | None, kind: str) -> Reply:
     what = "a demo page (Space)" if kind == "space" else "the model"
     where = f" as {code(repo)}" if repo else ""
     return Reply(
-        text=f"Put {what} of run {run.number} on the Hugging Face Hub{where}? Others may then be able to see it. It needs your login (HF_TOKEN). Say yes to go on.",
+        text=f"Put {what} of run {run.number} on the Hugging Face Hub{where}? Others may then be able to see it. It "
+        f"needs your login (HF_TOKEN). Say yes to go on.",
         options=[Option(label="Yes, publish it", say="yes"), NO],
     )
 
@@ -743,14 +870,22 @@ def ask_publish(run: RunCard, repo: str | None, kind: str) -> Reply:
 def concept(pages: Sequence[Concept], extra: str = "") -> Reply:
     """One page or two, and what they mean for the plan at hand."""
     text = "\n\n".join(f"**{page.title}**\n\n{page.text}" for page in pages)
-    return Reply(text=text + (f"\n\n{extra}" if extra else ""), card="concept", data={"name": pages[0].name, "title": pages[0].title})
+    return Reply(
+        text=text + (f"\n\n{extra}" if extra else ""),
+        card="concept",
+        data={"name": pages[0].name, "title": pages[0].title},
+    )
 
 
 def no_page(topic: str) -> Reply:
     """A term without a page."""
     return Reply(
-        text=f"I have no page on “{safe(topic)}”. I can explain what stands on the cards: epochs, learning rate, LoRA, test rows, baselines, F1 and so on. Which one?",
-        options=[Option(label="Fine-tuning", say="what is fine-tuning?"), Option(label="The plan", say="explain the plan")],
+        text=f"I have no page on “{safe(topic)}”. I can explain what stands on the cards: epochs, learning rate, "
+        f"LoRA, test rows, baselines, F1 and so on. Which one?",
+        options=[
+            Option(label="Fine-tuning", say="what is fine-tuning?"),
+            Option(label="The plan", say="explain the plan"),
+        ],
     )
 
 
@@ -763,5 +898,9 @@ def reason(path: str, plan: Plan) -> str:
 
 def why_plan(plan: Plan) -> str:
     """All choices with their reasons."""
-    lines = [f"- {reason(path, plan)}" for path in (*_SHOWN, "task", "problem") if value_at(plan, path) is not None and plan.reasons.get(path)]
+    lines = [
+        f"- {reason(path, plan)}"
+        for path in (*_SHOWN, "task", "problem")
+        if value_at(plan, path) is not None and plan.reasons.get(path)
+    ]
     return "Why the plan looks like this:\n" + "\n".join(lines) if lines else "The plan has no choices to explain yet."

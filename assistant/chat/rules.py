@@ -2,7 +2,8 @@
 
     tidy -> repair spelling -> numbers in digits -> what do the words want? -> the slots of that intent
 
-Every part is a small reader of its own (`settings`, `method`, `mentions`, `tasks`, `controls`, `questions`); this module
+Every part is a small reader of its own (`settings`, `method`, `mentions`, `tasks`, `controls`, `questions`); this
+module
 decides between them. What a person types is text and nothing else: it names no path, opens no file, runs no code.
 """
 
@@ -15,30 +16,64 @@ from functools import cached_property
 from typing import Any, cast
 
 from assistant.advise import catalog
-from assistant.chat import controls, lexicon, mentions, numbers, words
+from assistant.chat import controls, lexicon, mentions, numbers, phrases, words
 from assistant.chat.intents import checked_paths, intent
 from assistant.chat.method import read_compute, read_method, read_publish
-from assistant.chat.questions import read_question
+from assistant.chat.questions import read_definition, read_question
 from assistant.chat.settings import read_settings
 from assistant.chat.tasks import SURE, TaskReading, read_columns, read_task
 from assistant.chat.turns import FileCard, Intent, State
 from recipes.plan import Plan, Task
 
 _TRAINS = re.compile(
-    r"\b(?:train|teach|fine-?tun|finetun|retrain|re-train)\w*|\b(?:build|make|create|develop|get|want|need|have|give|set up|like|looking for)\b(?: \w+){0,5} (?:model|classifier|ai|network|bot|chatbot|detector|recogni[sz]er|tagger|system|assistant|tool|program|something|filter|translator|predictor)\b"
-    r"|\b(?:model|ai|network|computer|machine|program|system|something|it)\b (?:that|which|to|should|can|could|must|has to|learns?|will|is able)\b|\blearn\w*\b|\bclassif\w*\b|\bautomat\w*"
+    r"\b(?:train|teach|fine-?tun|finetun|retrain|re-train)\w*|\b(?:build|make|create|develop|get|want|need|have|give"
+    r"|set up|like|looking for)\b(?: \w+){0,5} (?:model|classifier|ai|network|bot|chatbot|detector|recogni[sz]er"
+    r"|tagger|system|assistant|tool|program|something|filter|translator|predictor)\b"
+    r"|\b(?:model|ai|network|computer|machine|program|system|something|it)\b (?:that|which|to|should|can|could|must"
+    r"|has to|learns?|will|is able)\b|\blearn\w*\b|\bclassif\w*\b|\bautomat\w*"
 )
-_STRONGLY_TRAINS = re.compile(r"\b(?:train|teach|fine-?tun|finetun)\w*\b|\b(?:build|make|create|get|want|need)\b(?: \w+){0,4} (?:model|classifier|ai|network|bot|chatbot)\b")
-_WISHES = re.compile(r"\b(?:want|like|need|help|please|can you|could you|is it possible|possible|goal|task|looking for|would|should|must|my|our|these|this|the|all|every|each)\b|^(?:\w+)\b")
-_CHANGES = re.compile(r"\b(?:instead|rather|actually|change|switch|make it|set|use|take|no|not|try|go with|let us|but|only|also|and|with|better|wait|without|please|replace|swap|add|turn|prefer|keep|want|should|must|put|lower|raise)\b")
+_STRONGLY_TRAINS = re.compile(
+    r"\b(?:train|teach|fine-?tun|finetun)\w*\b|\b(?:build|make|create|get|want|need)\b(?: \w+){0,4} (?:model"
+    r"|classifier|ai|network|bot|chatbot)\b"
+)
+_WISHES = re.compile(
+    r"\b(?:want|like|need|help|please|can you|could you|is it possible|possible|goal|task|looking for|would|should"
+    r"|must|my|our|these|this|the|all|every|each)\b|^(?:\w+)\b"
+)
+_CHANGES = re.compile(
+    r"\b(?:instead|rather|actually|change|switch|make it|set|use|take|no|not|try|go with|let us|but|only|also|and"
+    r"|with|better|wait|without|please|replace|swap|add|turn|prefer|keep|want|should|must|put|lower|raise)\b"
+)
 _SMALL = re.compile(
-    r"\bsmall enough\b|\b(?:fit|fits|run|runs|work|works|go|goes|use it)\b[\w ]{0,20}\b(?:phone|mobile|smartphone|raspberry|browser|edge|watch|microcontroller|tablet|old (?:computer|laptop|pc))\b|\b(?:for|on) (?:a |my |the |an? )?(?:phone|mobile|smartphone|raspberry ?pi|browser|edge device|jetson|android|iphone|embedded \w+|tablet)\b|\bas small as possible\b|\b(?:tiny|lightweight|light-weight|compact|little) (?:\w+ )?(?:model|one|network)\b"
-    r"|\b(?:model|it) (?:must|should|has to|needs to|shall) be (?:\w+ )?(?:small|tiny|light|compact)\b|\bnot (?:a )?(?:big|large|huge) (?:model|computer|one)\b|\bno big (?:model|computer)\b|\bless than \d+ ?(?:mb|million parameters)\b|\bold (?:laptop|computer|pc)\b|\bweak (?:laptop|computer|pc|machine)\b|\bsmall(?:er)? (?:language )?model\b(?! than)|\bnot (?:\w+ )?(?:big|good|fast|strong) computer\b"
+    r"\bsmall enough\b|\b(?:fit|fits|run|runs|work|works|go|goes|use it)\b[\w ]{0,20}\b(?:phone|mobile|smartphone"
+    r"|raspberry|browser|edge|watch|microcontroller|tablet|old (?:computer|laptop|pc))\b|\b(?:for|on) (?:a |my |the "
+    r"|an? )?(?:phone|mobile|smartphone|raspberry ?pi|browser|edge device|jetson|android|iphone|embedded \w+"
+    r"|tablet)\b|\bas small as possible\b|\b(?:tiny|lightweight|light-weight|compact|little) (?:\w+ )?(?:model|one"
+    r"|network)\b"
+    r"|\b(?:model|it) (?:must|should|has to|needs to|shall) be (?:\w+ )?(?:small|tiny|light|compact)\b"
+    r"|\bnot (?:a )?(?:big|large|huge) (?:model|computer|one)\b|\bno big (?:model|computer)\b|\bless than \d+ ?(?:mb"
+    r"|million parameters)\b|\bold (?:laptop|computer|pc)\b|\bweak (?:laptop|computer|pc|machine)\b"
+    r"|\bsmall(?:er)? (?:language )?model\b(?! than)|\bnot (?:\w+ )?(?:big|good|fast|strong) computer\b"
 )
-_FAST = re.compile(r"^(?:make it |do it |go |a bit |much |even |please )*(?:faster|quicker|speed it up|quick|fast)(?: please| version| plan| training)*[.! ]*$|\b(?:faster|quicker|speed (?:it|things|this|that) up|takes too long|too slow|less time|in less time|hurry|be quick|must be (?:quick|fast)|has to be (?:quick|fast)|as (?:fast|quick(?:ly)?) as possible|quick(?:est)? (?:way|version|result|and dirty|try|test)|quickly|save time|not (?:take|last) (?:so |too )?long|fastest)\b")
-_ACCURATE = re.compile(r"^(?:make it |a bit |much |even |please )*(?:more accurate|better|as accurate as possible)(?: please)?[.! ]*$|\b(?:more accurate|most accurate|(?:better|best|higher|highest|maximum|max) (?:possible )?(?:quality|accuracy|results?)|as (?:good|accurate) as (?:possible|it gets)|accuracy (?:is )?(?:most |more )?(?:important|first|matters)|quality (?:first|matters|before speed|over speed)|take all the time|do not care how long|time does not matter|slower but better|more precise|fewer (?:mistakes|errors))\b")
+_FAST = re.compile(
+    r"^(?:make it |do it |go |a bit |much |even |please )*(?:faster|quicker|speed it up|quick|fast)(?: please"
+    r"| version| plan| training)*[.! ]*$|\b(?:faster|quicker|speed (?:it|things|this|that) up|takes too long|too slow"
+    r"|less time|in less time|hurry|be quick|must be (?:quick|fast)|has to be (?:quick|fast)|as (?:fast"
+    r"|quick(?:ly)?) as possible|quick(?:est)? (?:way|version|result|and dirty|try|test)|quickly|save time"
+    r"|not (?:take|last) (?:so |too )?long|fastest)\b"
+)
+_ACCURATE = re.compile(
+    r"^(?:make it |a bit |much |even |please )*(?:more accurate|better|as accurate as possible)(?: please)?[.! ]*$"
+    r"|\b(?:more accurate|most accurate|(?:better|best|higher|highest|maximum|max) (?:possible )?(?:quality|accuracy"
+    r"|results?)|as (?:good|accurate) as (?:possible|it gets)|accuracy (?:is )?(?:most |more )?(?:important|first"
+    r"|matters)|quality (?:first|matters|before speed|over speed)|take all the time|do not care how long"
+    r"|time does not matter|slower but better|more precise|fewer (?:mistakes|errors))\b"
+)
 _TEST_FILE = re.compile(
-    r"\b(?:use|take|keep|treat|put|have)\b (?:\w+ ){0,5}(?:as|for|to) (?:the |a |my |our )?(?:test\w*|evaluat\w*|hold-?out|final check)\b|\b(?:this|it|that|here) (?:\w+ )?(?:is|comes?) (?:the|my|a|our) (?:test|evaluation|held-?out) (?:set|file|data|rows)\b|\b(?:test|evaluation) (?:file|set|data)\b(?! (?:of|to|should|at|=))|\bfor (?:the )?test(?:ing|s)?\b$|\btest (?:it |the model )?on this (?:file|one)\b"
+    r"\b(?:use|take|keep|treat|put|have)\b (?:\w+ ){0,5}(?:as|for|to) (?:the |a |my |our )?(?:test\w*|evaluat\w*"
+    r"|hold-?out|final check)\b|\b(?:this|it|that|here) (?:\w+ )?(?:is|comes?) (?:the|my|a|our) (?:test|evaluation"
+    r"|held-?out) (?:set|file|data|rows)\b|\b(?:test|evaluation) (?:file|set|data)\b(?! (?:of|to|should|at|=))"
+    r"|\bfor (?:the )?test(?:ing|s)?\b$|\btest (?:it |the model )?on this (?:file|one)\b"
 )
 _OPTION_COLUMN = re.compile(r"^(?:use|take) the column (.+?) as the (label|text)$", re.IGNORECASE)
 
@@ -54,7 +89,19 @@ def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
     message = Message(text, state, tuple(files_now))
     if not message.text:
         return _without_words(message)
-    for reader in (_by_option, _trying, _noise, _hostile, _yes_or_no, _outside, _question, _control, _request):
+    for reader in (
+        _by_option,
+        _trying,
+        _noise,
+        _hostile,
+        _yes_or_no,
+        _definition,
+        _help,
+        _outside,
+        _control,
+        _question,
+        _request,
+    ):
         answer = reader(message)
         if answer is not None:
             return answer
@@ -73,7 +120,9 @@ class Message:
     def __post_init__(self) -> None:
         tidy = words.tidy(self.raw)
         self.hostile = bool(lexicon.HOSTILE.search(tidy))
-        self.refused = "path" if lexicon.PATH_LIKE.search(tidy) else "remote-code" if lexicon.REMOTE_CODE.search(tidy) else None
+        self.refused = (
+            "path" if lexicon.PATH_LIKE.search(tidy) else "remote-code" if lexicon.REMOTE_CODE.search(tidy) else None
+        )
         tidy = lexicon.PATH_LIKE.sub(" ", tidy)
         self.text = numbers.digits(words.repair(tidy, lexicon.VOCABULARY, mentions.names() | self.column_words))
 
@@ -97,7 +146,9 @@ class Message:
     def column_words(self) -> frozenset[str]:
         file = self.file
         columns = file.profile.get("columns", []) if file else []
-        return frozenset(word for column in columns for word in re.findall(r"[a-z]+", str(column.get("name", "")).casefold()))
+        return frozenset(
+            word for column in columns for word in re.findall(r"[a-z]+", str(column.get("name", "")).casefold())
+        )
 
     @cached_property
     def publish(self) -> tuple[bool | None, str | None, str]:
@@ -115,7 +166,8 @@ class Message:
 
     @cached_property
     def task(self) -> TaskReading:
-        hints = [task for task in (self.dataset[1], *self.models.tasks) if task]
+        hints = [(self.dataset[1], 2.2)] if self.dataset[1] else []
+        hints += [(task, 1.2) for task in self.models.tasks]
         return read_task(self.text, self.file, hints)
 
     @cached_property
@@ -158,7 +210,14 @@ def _by_option(message: Message) -> Intent | None:
     file = message.file
     if not match or file is None:
         return None
-    name = next((str(column["name"]) for column in file.profile.get("columns", []) if _same(str(column["name"]), match.group(1))), None)
+    name = next(
+        (
+            str(column["name"])
+            for column in file.profile.get("columns", [])
+            if _same(str(column["name"]), match.group(1))
+        ),
+        None,
+    )
     if name is None:
         return None
     slots = {f"data.columns.{match.group(2).lower()}": name}
@@ -179,7 +238,12 @@ def _trying(message: Message) -> Intent | None:
         return None
     text = message.text
     wish = controls.is_help(text) and len(text.split()) <= 3 and controls.help_kind(text) == "thanks"
-    if wish or controls.is_stop(text) or controls.is_start(text) and len(text.split()) <= 2 or re.search(r"\brun \d+\b|\bthe (?:model|report|plan|run)\b", text):
+    if (
+        wish
+        or controls.is_stop(text)
+        or (controls.is_start(text) and len(text.split()) <= 2)
+        or re.search(r"\brun \d+\b|\bthe (?:model|report|plan|run)\b", text)
+    ):
         return None
     found = controls.found(text, message.raw, has_plan=True, with_file=False, trying=True)
     if found and found[0] == "predict" and found[1].get("input"):
@@ -187,7 +251,9 @@ def _trying(message: Message) -> Intent | None:
     short = len(text.split()) <= 6
     if found and found[0] != "predict" and short:
         return None
-    if short and (message.raw.strip().endswith("?") and read_question(text, message.raw, has_plan=True, with_file=False)):
+    if short and (
+        message.raw.strip().endswith("?") and read_question(text, message.raw, has_plan=True, with_file=False)
+    ):
         return None
     if short and message.settings:
         return None
@@ -207,31 +273,50 @@ def _hostile(message: Message) -> Intent | None:
     """Commands and markup are text; only a clear request for a training beside them is read."""
     if not message.hostile or (message.refused and message.task.score >= SURE):
         return None
-    if message.task.score >= SURE and (message.files_now or _STRONGLY_TRAINS.search(message.text)) and not _COMMANDS.search(message.text):
+    if (
+        message.task.score >= SURE
+        and (message.files_now or _STRONGLY_TRAINS.search(message.text))
+        and not _COMMANDS.search(message.text)
+    ):
         return None
     return intent("unclear", why="not-a-command")
 
 
-_COMMANDS = re.compile(r"\b(?:ignore|disregard|forget|override) (?:\w+ ){0,3}(?:instructions?|rules?|prompts?)|\brm -|\bsudo\b|\bdrop table\b|<\s*/?script")
+_COMMANDS = re.compile(
+    r"\b(?:ignore|disregard|forget|override) (?:\w+ ){0,3}(?:instructions?|rules?|prompts?)|\brm -|\bsudo\b"
+    r"|\bdrop table\b|<\s*/?script"
+)
 
 
 def _yes_or_no(message: Message) -> Intent | None:
     text, pending = message.text, message.state.pending or ""
     kind, _, rest = pending.partition(":")
-    if kind in ("delete_run", "publish", "fix") and re.fullmatch(r"(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|yes please|yes do it|yes delete it|delete it|publish it|fix it)[.! ]*", text):
-        slots: dict[str, Any] = {"delete_run": {"run": rest}, "publish": {}, "fix": {"code": rest or None}}[kind]
+    if kind in ("delete_run", "publish", "fix") and re.fullmatch(
+        r"(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|yes please|yes do it|yes delete it|delete it"
+        r"|publish it|fix it)[.! ]*",
+        text,
+    ):
+        known: dict[str, dict[str, Any]] = {"delete_run": {"run": rest}, "publish": {}, "fix": {"code": rest}}
+        slots = known[kind]
         return intent({"fix": "fix_data"}.get(kind, kind), **slots)
     if controls.holds_back(text) and not _other_wishes(message):
         return intent("change")
-    if controls.is_start(text) and not message.files_now and not message.models.wanted:
+    if controls.is_start(text) and not message.files_now and not message.models.wanted and not message.settings:
+        resumable = any(run.status in ("cancelled", "interrupted") for run in message.state.runs)
+        if controls.is_resume(text) and (resumable or not message.has_plan or controls.run_slot(text) is not None):
+            run = controls.run_slot(text)
+            return intent("resume", run=run)
         return intent("start")
     return None
 
 
 def _other_wishes(message: Message) -> bool:
-    return bool(message.settings or message.models.wanted or message.columns or message.files_now and message.task.score >= SURE) or bool(
-        re.search(r"\b(?:look|check) (?:at |only |into )?(?:my |the )?data\b|\bjust (?:look|check)\b", message.text)
-    )
+    return bool(
+        message.settings
+        or message.models.wanted
+        or message.columns
+        or (message.files_now and message.task.score >= SURE)
+    ) or bool(re.search(r"\b(?:look|check|inspect|analy[sz]e)\b|\btell me\b|\bshow me\b|\bdata\b", message.text))
 
 
 def _outside(message: Message) -> Intent | None:
@@ -242,55 +327,130 @@ def _outside(message: Message) -> Intent | None:
         if match and not words.negated(text, match.start()) and not _inside_after_all(message, topic):
             return intent("unclear", why=topic)
     guess = _first_guess(file)
-    if message.files_now and guess is not None and guess.get("task") is None and (_TRAINS.search(text) or message.task.score >= 0.5):
-        if not controls.found(text, message.raw, has_plan=message.has_plan, with_file=True, trying=False):
-            return intent("unclear", why="tabular")
-    return None
+    if not message.files_now or guess is None or guess.get("task") is not None:
+        return None
+    other = controls.found(text, message.raw, has_plan=message.has_plan, with_file=True, trying=False)
+    return None if other else intent("unclear", why="tabular")
 
 
 def _inside_after_all(message: Message, topic: str) -> bool:
     text, guess = message.text, _first_guess(message.file)
     fits = guess is not None and guess.get("task") is not None and float(guess.get("score", 0)) >= 0.5
-    from_text = bool(re.search(r"\bfrom (?:the |its |their |an? |what )?(?:\w+ ){0,2}(?:text|descriptions?|reviews?|comments?|titles?|messages?|e-?mails?|headlines?|ads?|news|tweets?|articles?|posts?)\b", text))
+    from_text = bool(
+        re.search(
+            r"\bfrom (?:the |its |their |an? |what )?(?:\w+ ){0,2}(?:text|descriptions?|reviews?|comments?|titles?"
+            r"|messages?|e-?mails?|headlines?|ads?|news|tweets?|articles?|posts?)\b",
+            text,
+        )
+    )
     if topic in ("tabular", "forecasting"):
         return (fits and bool(message.files_now)) or from_text
     if topic == "errand":
-        return bool(_STRONGLY_TRAINS.search(text)) or bool(message.files_now) or message.task.score >= 2.5 and not re.match(r"(?:book|order|buy|call|tell me|what|who|set an)\b", text)
+        return bool(_STRONGLY_TRAINS.search(text)) or bool(message.files_now)
     if topic == "recommender":
         return message.task.task == "sentence-similarity" and message.task.score >= 2
     if topic == "clustering":
         return fits and bool(message.files_now) and bool(re.search(r"\blabel|classif|which\b", text))
     if topic in ("video", "music-generation", "speech-generation", "image-generation"):
-        return message.task.score >= 2.5 and message.task.task in ("text2text-generation", "image-text-to-text", "automatic-speech-recognition", "text-classification", "image-classification") and bool(re.search(r"\b(?:descri\w+|caption\w*|transcri\w+|subtitle\w*|classif\w*|tell \w+ from|detect\w*|real or fake|whether|titles?)\b", text)) and not re.search(r"stable ?diffusion|dreambooth|dall-?e|midjourney", text)
+        return (
+            message.task.score >= 2.5
+            and message.task.task
+            in (
+                "text2text-generation",
+                "image-text-to-text",
+                "automatic-speech-recognition",
+                "text-classification",
+                "image-classification",
+            )
+            and bool(
+                re.search(
+                    r"\b(?:descri\w+|caption\w*|transcri\w+|subtitle\w*|classif\w*|tell \w+ from|detect\w*"
+                    r"|real or fake|whether|titles?)\b",
+                    text,
+                )
+            )
+            and not re.search(r"stable ?diffusion|dreambooth|dall-?e|midjourney", text)
+        )
     return False
+
+
+def _help(message: Message) -> Intent | None:
+    """Greetings, thanks and "what can you do", as long as they carry no request."""
+    text = message.text
+    if message.files_now or not controls.is_help(text) or len(text.split()) > 14:
+        return None
+    kind = controls.help_kind(text)
+    found = controls.found(text, message.raw, has_plan=message.has_plan, with_file=False, trying=False)
+    if found and found[0] in ("improve", "report", "status"):
+        return None
+    if (
+        kind in ("hello", "thanks", "how")
+        and (message.task.score >= SURE or _TRAINS.search(text))
+        and len(text.split()) > 4
+    ):
+        return None
+    if message.models.wanted or message.dataset[0] or message.settings:
+        return None
+    return intent("help", kind=kind)
+
+
+def _definition(message: Message) -> Intent | None:
+    about_me = re.search(r"\b(?:you|your)\b", message.text) and controls.is_help(message.text)
+    found = None if message.files_now or about_me else read_definition(message.text, message.raw)
+    return intent(found[0], **found[1]) if found else None
 
 
 def _question(message: Message) -> Intent | None:
     found = read_question(message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now))
     if found is None:
         return None
-    if found[1].get("topic") == "time estimate" and any(run.status in ("running", "queued") for run in message.state.runs):
+    if found[1].get("topic") == "time estimate" and any(
+        run.status in ("running", "queued") for run in message.state.runs
+    ):
         return intent("status")
     return intent(found[0], **found[1])
 
 
 def _control(message: Message) -> Intent | None:
     found = controls.found(
-        message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now), trying=message.state.trying
+        message.text,
+        message.raw,
+        has_plan=message.has_plan,
+        with_file=bool(message.files_now),
+        trying=message.state.trying,
     )
     if found is None:
         return None
     name, slots = found
     strong = message.task.score >= SURE and bool(_STRONGLY_TRAINS.search(message.text))
-    if name in ("status", "report", "improve", "list_runs", "export", "check_data", "predict") and strong and not _says_no_training(message.text):
+    if (
+        name in ("status", "report", "improve", "export", "check_data", "predict")
+        and strong
+        and not _says_no_training(message.text)
+    ):
         return None
-    if name in ("improve", "undo") and message.has_plan and (message.settings or message.models.wanted) and name != "undo":
+    if (
+        name in ("improve", "undo")
+        and message.has_plan
+        and (message.settings or message.models.wanted)
+        and name != "undo"
+    ):
         return None
-    if name == "undo" and message.has_plan and not re.search(r"\bundo\b|\brevert\b", message.text) and (message.settings or message.models.wanted):
+    if (
+        name == "undo"
+        and message.has_plan
+        and not re.search(r"\bundo\b|\brevert\b", message.text)
+        and (message.settings or message.models.wanted)
+    ):
         return None
     if name == "improve" and message.has_plan and not _finished(message.state) and _ACCURATE.search(message.text):
         return None
     if name in ("stop", "resume") and message.settings:
+        return None
+    live = any(run.status in ("running", "queued") for run in message.state.runs)
+    if name == "status" and message.has_plan and not live and re.search(r"\bhow long\b", message.text):
+        return intent("explain", topic="time estimate")
+    if name == "check_data" and message.settings and not _says_no_training(message.text):
         return None
     return intent(name, **slots)
 
@@ -312,7 +472,11 @@ def _request(message: Message) -> Intent | None:
     if fresh:
         return _fresh(message, slots)
     slots = _as_change(message, slots)
-    return intent("change", **slots) if any(key not in ("refused", "then") for key in slots) or slots.get("then") else _last_resort(message)
+    return (
+        intent("change", **slots)
+        if any(key not in ("refused", "then") for key in slots) or slots.get("then")
+        else _last_resort(message)
+    )
 
 
 def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
@@ -321,11 +485,13 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
         if _TEST_FILE.search(text) and message.plan is not None and message.plan.data.source:
             return intent("change", **{**_as_change(message, slots), "data.test_source": message.files_now[-1].name})
         return intent("plan", **slots)
-    if controls.is_help(text) and not (score >= 1.4 and (_TRAINS.search(text) or _WISHES.search(text)) and len(text.split()) > 6):
+    if controls.is_help(text) and not (
+        score >= 1.4 and (_TRAINS.search(text) or _WISHES.search(text)) and len(text.split()) > 6
+    ):
         return intent("help", kind=controls.help_kind(text))
     named = message.dataset[0] or (message.models.wanted and (message.file or _TRAINS.search(text) or score > 0))
     settings = {key for key in slots if key not in ("task", "problem", "then", "refused", "like")}
-    if score >= SURE and (_TRAINS.search(text) or _WISHES.search(text)) or named or _STRONGLY_TRAINS.search(text):
+    if (score >= SURE and (_TRAINS.search(text) or _WISHES.search(text))) or named or _STRONGLY_TRAINS.search(text):
         return intent("plan", **slots)
     if message.state.pending and message.state.pending.startswith("refused") and (_TRAINS.search(text) or score > 0):
         return intent("plan", **slots)
@@ -337,22 +503,53 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
 
 
 def _last_resort(message: Message) -> Intent | None:
+    """What the patterns left: the nearest example phrasing, or an unknown model's name."""
     text = message.text
     if controls.is_help(text):
         return intent("help", kind=controls.help_kind(text))
+    near = phrases.nearest(text) if not message.files_now else None
+    if near is not None:
+        return _by_phrase(message, near)
     if message.models.unknown:
         return intent("unclear", why=f"model:{message.models.unknown}")
     return None
 
 
+def _by_phrase(message: Message, name: str) -> Intent | None:
+    """The intent of the nearest phrasing, with the slots that the words give."""
+    text, run = message.text, controls.run_slot(message.text)
+    if name == "help":
+        return intent("help", kind=controls.help_kind(text))
+    if name == "compare":
+        return intent("compare", runs=controls.run_numbers(text))
+    if name in ("start", "unclear"):  # a run starts on a plain yes only, never on a likeness
+        return None
+    if name in ("undo", "list_runs", "check_data", "fix_data"):
+        return intent(name)
+    return intent(name, run=run)
+
+
 def _asks_anew(message: Message) -> bool:
     """Another wish than the plan at hand: another task in a whole sentence, or another data set."""
     text, task, plan = message.text, message.task, message.plan
-    if re.search(r"\b(?:new|another|different|second|other) (?:\w+ )?(?:task|project|problem|plan|model for|thing|idea|request|training)\b|\bstart over\b|\bfrom the beginning\b|\bforget (?:all|everything|it all)\b", text):
-        return bool(task.task and task.score >= SURE) or bool(re.search(r"\bstart over\b|\bnew (?:task|project|plan)\b", text))
+    if re.search(
+        r"\b(?:new|another|different|second|other) (?:\w+ )?(?:task|project|problem|plan|model for|thing|idea|request"
+        r"|training)\b|\bstart over\b|\bfrom the beginning\b|\bforget (?:all|everything|it all)\b",
+        text,
+    ):
+        return bool(task.task and task.score >= SURE) or bool(
+            re.search(r"\bstart over\b|\bnew (?:task|project|plan)\b", text)
+        )
     if message.dataset[0] and plan is not None and plan.data.source != message.dataset[0]:
         return True
-    return bool(plan is not None and task.task and task.task != plan.task and task.score >= 1.8 and _TRAINS.search(text) and len(text.split()) >= 5)
+    return bool(
+        plan is not None
+        and task.task
+        and task.task != plan.task
+        and task.score >= 1.8
+        and _TRAINS.search(text)
+        and len(text.split()) >= 5
+    )
 
 
 def _plan_slots(message: Message) -> dict[str, Any]:
@@ -379,13 +576,23 @@ def _plan_slots(message: Message) -> dict[str, Any]:
 
 def _model_slots(message: Message) -> dict[str, Any]:
     models, plan = message.models, message.plan
-    task = cast("Task | None", message.task.task or (plan.task if plan else None) or (_first_guess(message.file) or {}).get("task"))
+    task = cast(
+        "Task | None",
+        message.task.task or (plan.task if plan else None) or (_first_guess(message.file) or {}).get("task"),
+    )
     direction = mentions.relative_size(message.text)
     if models.wanted:
         now = plan.base_model if plan else None
         chosen = next((mention.id for mention in models.wanted if mention.id != now), models.wanted[0].id)
-        unwanted = {"avoid": mentions.families_of(models.refused)} if models.refused and not message.settings.get("avoid") else {}
-        return {"base_model": chosen, **(unwanted if not set(unwanted.get("avoid", [])) & set(mentions.families_of(models.wanted)) else {})}
+        unwanted = (
+            {"avoid": mentions.families_of(models.refused)}
+            if models.refused and not message.settings.get("avoid")
+            else {}
+        )
+        return {
+            "base_model": chosen,
+            **(unwanted if not set(unwanted.get("avoid", [])) & set(mentions.families_of(models.wanted)) else {}),
+        }
     if direction and plan is not None and plan.base_model:
         other = mentions.next_size(plan.base_model, task, direction)
         return {"base_model": other} if other else {"preference": "smaller" if direction < 0 else "more accurate"}
@@ -408,10 +615,16 @@ def _as_change(message: Message, slots: dict[str, Any]) -> dict[str, Any]:
     if plan is None:
         return slots
     kept = dict(slots)
-    if kept.get("task") == plan.task or message.task.score < 1.3 or not re.search(r"\b(?:task|instead|rather|actually|no|not|change|want|make it|should|treat)\b", text):
+    if (
+        kept.get("task") == plan.task
+        or message.task.score < 1.3
+        or not re.search(r"\b(?:task|instead|rather|actually|no|not|change|want|make it|should|treat)\b", text)
+    ):
         kept.pop("task", None)
     if kept.get("problem") == plan.problem:
         kept.pop("problem", None)
     if not message.has_plan or message.settings or message.models.wanted or message.columns:
-        kept.pop("preference", None) if kept.get("preference") in ("faster", "more accurate") and ("training.epochs" in kept or "base_model" in kept) else None
+        kept.pop("preference", None) if kept.get("preference") in ("faster", "more accurate") and (
+            "training.epochs" in kept or "base_model" in kept
+        ) else None
     return kept

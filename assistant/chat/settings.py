@@ -1,6 +1,7 @@
-"""Settings of the plan in a message: epochs, learning rate, method, time, test rows, hardware, as numbers or as changes.
+"""Settings of the plan in a message: epochs, learning rate, time, test rows and the like, as numbers or as changes.
 
-Every reader takes the text after `words.tidy`, `words.repair` and `numbers.digits`, and returns dotted plan paths. What is
+Every reader takes the text after `words.tidy`, `words.repair` and `numbers.digits`, and returns dotted plan paths.
+What is
 negated ("don't change the epochs") is left alone.
 """
 
@@ -14,7 +15,10 @@ from assistant.chat.numbers import NUMBER
 from assistant.chat.words import negated
 from recipes.plan import Plan
 
-_LINK = r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size|value)){0,4}\s*"
+_LINK = (
+    r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size"
+    r"|value)){0,4}\s*"
+)
 _AMOUNT = r"(?:at most|no more than|not more than|max(?:imum)?|up to|about|around|exactly|only|just|for)?\s*"
 
 _EPOCH = r"(?:epochs?|epoches|passes|rounds|iterations over|sweeps|cycles|times (?:over|through)|runs through)"
@@ -22,9 +26,13 @@ _RATE = r"(?:learning[- ]?rate|learn(?:ing)? rates|lr|step[- ]size)"
 _BATCH = r"(?:batch(?:es)?(?:[- ]?size)?(?: of| sizes)?|bs|mini-?batch(?:es)?)"
 _LENGTH = (
     r"(?:max(?:imum|imal)?[_ -]?(?:sequence |token |input |text |context )?(?:length|tokens|len)|sequence[_ -]length"
-    r"|seq[_ -]?len(?:gth)?|context (?:length|window|size)|max[_ -]?seq[_ -]?len(?:gth)?|token limit|tokens|(?:text|input) length)"
+    r"|seq[_ -]?len(?:gth)?|context (?:length|window|size)|max[_ -]?seq[_ -]?len(?:gth)?|token limit|tokens|(?:text"
+    r"|input) length)"
 )
-_ROWS_OF = r"(?:rows|examples|samples|images|pictures|photos|clips|sentences|texts|tickets|reviews|messages|items|records|rows)"
+_ROWS_OF = (
+    r"(?:rows|examples|samples|images|pictures|photos|clips|sentences|texts|tickets|reviews|messages|items"
+    r"|records|rows)"
+)
 
 #: What a setting is called, for relative changes and for what is not to change.
 NAMES: dict[str, str] = {
@@ -34,7 +42,8 @@ NAMES: dict[str, str] = {
     "training.max_length": rf"{_LENGTH}|max length|length limit",
     "method.rank": r"(?:lora )?rank|r\b(?= ?=)",
     "method.layers": r"(?:(?:unfrozen|trained|trainable|last) )?layers|blocks",
-    "evaluation.test_fraction": r"test (?:set|share|split|fraction|part|rows|data|portion)|held[- ]out (?:part|rows|share)|hold-?out",
+    "evaluation.test_fraction": r"test (?:set|share|split|fraction|part|rows|data|portion)|held[- ]out (?:part|rows"
+    r"|share)|hold-?out",
     "training.max_minutes": r"time limit|minutes|time budget",
     "training.early_stopping": r"patience",
 }
@@ -44,8 +53,9 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for path, pattern in (
         ("training.epochs", rf"{NUMBER} (?:more |full |whole |complete |training |entire )*{_EPOCH}"),
         ("training.epochs", rf"\b(?:epochs?|num_train_epochs|number of epochs)\b{_LINK}{NUMBER}"),
-        ("training.epochs", rf"(?:go|run|loop|pass|train|iterate)\w* (?:over|through|on) [\w ]{{2,30}}? {NUMBER} times"),
-        ("training.epochs", rf"(?:see|read|show|look at)\w* (?:it )?(?:every|each|all)[\w ]{{2,30}}? {NUMBER} times"),
+        ("training.epochs", rf"(?:go|run|loop|pass|train|iterate|see|read|show|look|use)\w* [\w ]{{0,30}}?(?:data"
+                            rf"|rows?|examples?|file|set|all|everything|over it|through it|every \w+"
+                            rf"|each \w+) {NUMBER} times"),
         ("training.epochs", rf"train(?:ed|ing)? (?:it )?(?:for )?{NUMBER} times"),
         ("training.learning_rate", rf"\b{_RATE}\b{_LINK}{NUMBER}"),
         ("training.learning_rate", rf"{NUMBER} (?:as|for|is) (?:the |a |my )?{_RATE}"),
@@ -57,16 +67,20 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.batch_size", rf"{NUMBER} at a time"),
         ("training.max_length", rf"{NUMBER}[ -]?tokens?\b"),
         ("training.max_length", rf"\b{_LENGTH}\b{_LINK}{NUMBER}"),
-        ("training.max_length", rf"(?:cut|truncate|shorten|limit|crop)\w* [\w ]{{0,40}}?(?:after|at|to) {NUMBER}(?! ?(?:%|epoch|min))"),
+        ("training.max_length", rf"(?:cut|truncate|shorten|limit|crop)\w* [\w ]{{0,40}}?(?:after|at"
+                                rf"|to) {NUMBER}(?! ?(?:%|epoch|min))"),
         ("training.seed", rf"\bseed\b(?: number)?{_LINK}(\d+)"),
         ("method.rank", rf"\brank\b{_LINK}(\d+)"),
         ("method.rank", r"\br ?= ?(\d+)"),
+        ("method.rank", r"\blora\b[\w ,:(]{0,12}?\br ?(\d+)"),
         ("method.rank", r"\brank-(\d+)"),
         ("method.rank", r"(\d+) (?:as|for) (?:the )?rank"),
         ("method.alpha", rf"\balpha\b{_LINK}(\d+)"),
         ("training.early_stopping", rf"\bpatience\b{_LINK}(\d+)"),
-        ("training.early_stopping", r"(?:after|for) (\d+) (?:evaluations?|checks?|rounds?|epochs?|times?) (?:without|with no|of no)"),
-        ("training.early_stopping", r"(?:not|no|stops?|nothing) (?:improv|gain|better|progress)\w* (?:for|in|after) (\d+)"),
+        ("training.early_stopping", r"(?:after|for) (\d+) (?:evaluations?|checks?|rounds?|epochs?|times?) (?:without"
+                                    r"|with no|of no)"),
+        ("training.early_stopping", r"(?:not|no|stops?|nothing) (?:improv|gain|better|progress)\w* (?:for|in"
+                                    r"|after) (\d+)"),
         ("training.weight_decay", rf"weight decay{_LINK}{NUMBER}"),
         ("training.warmup", rf"warm-?up{_LINK}{NUMBER}(?! ?step)"),
         ("compute.devices", r"(\d+) (?:\w+ )?(?:gpus?|graphics cards?|video cards?|cards)\b"),
@@ -78,7 +92,10 @@ _WHOLE = {
     "training.early_stopping", "method.layers",
 }  # fmt: skip
 
-_RANGE = re.compile(rf"(?:between )?{NUMBER} ?(?:-|to|and|or) ?{NUMBER}(?= (?:more |full |training )?(?:{_EPOCH}|tokens|minutes|%))")
+_RANGE = re.compile(
+    rf"(?:(?:between )?\b(\d+(?:\.\d+)?) ?(?:-|to|or) ?(\d+(?:\.\d+)?)"
+    rf"|between (\d+(?:\.\d+)?) and (\d+(?:\.\d+)?))(?= (?:more |full |training )?(?:{_EPOCH}|tokens|minutes|%))"
+)
 _FROM_TO = re.compile(rf"\bfrom {NUMBER} (?:\w+ )?to (?={NUMBER})")
 
 
@@ -122,7 +139,7 @@ def _one_number(text: str) -> str:
     text = _FROM_TO.sub("to ", text)
 
     def middle(match: re.Match[str]) -> str:
-        low, high = float(match.group(1)), float(match.group(2))
+        low, high = (float(group) for group in match.groups() if group)
         value = (low + high) / 2
         return f"{int(value) if value.is_integer() else value}"
 
@@ -133,7 +150,7 @@ def _counted(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, pattern in _COUNTED:
         for match in pattern.finditer(text):
-            if path in found or negated(text, match.start(), match.end()) and not _limit(text, match.start()):
+            if path in found or (negated(text, match.start(), match.end()) and not _limit(text, match.start())):
                 continue
             value = float(match.group(1))
             if path in _WHOLE:
@@ -151,7 +168,9 @@ def _counted(text: str) -> dict[str, Any]:
 def _limit(text: str, start: int) -> bool:
     """ "no more than 5 epochs" and "not over 256 tokens" name a number; they refuse nothing."""
     before = text[max(0, start - 30) : start]
-    return bool(re.search(r"\b(?:no|not|never) (?:more|longer|higher|larger|bigger|over|above|beyond)(?: than)?\s*$", before))
+    return bool(
+        re.search(r"\b(?:no|not|never) (?:more|longer|higher|larger|bigger|over|above|beyond)(?: than)?\s*$", before)
+    )
 
 
 # ---------------------------------------------------------------- relative changes
@@ -159,9 +178,13 @@ def _limit(text: str, start: int) -> bool:
 _TWICE = r"(?:double|twice|2 ?times|two times|2x|x2)"
 _UP = r"(?:more|higher|larger|bigger|longer|increase|raise|up|bump(?: up)?|grow|extend|greater|boost|crank up|turn up)"
 _DOWN = (
-    r"(?:fewer|less|lower|smaller|shorter|decrease|reduce|cut|shrink|drop|down|shorten|lessen|turn down|bring down|tiny bit less)"
+    r"(?:fewer|less|lower|smaller|shorter|decrease|reduce|cut|shrink|drop|down|shorten|lessen|turn down"
+    r"|bring down|tiny bit less)"
 )
-_FILLER = r"(?:\s(?:the|a|an|my|it|its|as|many|much|of|that|with|number|use|bit|little|in|training|by|for|to|slightly|lot)){0,5}\s"
+_FILLER = (
+    r"(?:\s(?:the|a|an|my|it|its|as|many|much|of|that|with|number|use|bit|little|in|training|by|for|to|slightly"
+    r"|lot)){0,5}\s"
+)
 _STEP = {
     "training.epochs": 1.5,
     "training.learning_rate": 2.0,
@@ -198,13 +221,37 @@ def _factor(text: str, name: str, path: str) -> float | tuple[str, float] | None
     another = re.search(rf"\b(?:another|one more|an extra|an additional) {again}", text)
     if another and not negated(text, another.start()):
         return "add", 1.0
-    times = re.search(rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text)
+    times = re.search(
+        rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text
+    )
     if times:
         return float(times.group(1))
+    too = re.search(
+        rf"\b(?:{name}) (?:is |are |seems? |looks? )?(?:much |far |way )?too (high|large|big|long|many|much|low|small"
+        rf"|short|few|little)\b|\btoo (high|large|big|long|many|much|low|small|short|few|little)(?: a"
+        rf"| an)? (?:{name})\b",
+        text,
+    )
+    if too:
+        down = next(group for group in too.groups() if group) in ("high", "large", "big", "long", "many", "much")
+        return 1 / _STEP[path] if down else _STEP[path]
+    times_after = re.search(
+        rf"\b(?:{name}) (?:times|x|\*) ?{NUMBER}|\bmultiply (?:the )?(?:{name}) (?:by|with) {NUMBER}", text
+    )
+    divided = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
+    if times_after or divided:
+        match = times_after or divided
+        number_ = float(next(group for group in match.groups() if group)) if match else 1.0
+        return number_ if times_after else 1 / (number_ or 1.0)
+    fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN})", text)
+    if fold:
+        return float(fold.group(1)) if re.fullmatch(_UP, fold.group(2)) else 1 / float(fold.group(1))
     patterns: list[tuple[str, float | None]] = [
         (rf"\b{_TWICE}{_FILLER}{again}|\b{again}[\w ]{{0,20}}?\b{_TWICE}\b|{_TWICE} (?=(?:{name}))", 2.0),
         (rf"\b(?:triple|3 times|3x|thrice){_FILLER}{again}", 3.0),
-        (rf"\b(?:halve|half)(?: as (?:many|much|high|big|long|large))?{_FILLER}{again}|\b{again}[\w ]{{0,20}}?\bhal(?:f|ved?)\b", 0.5),
+
+        (rf"\b(?:halve|half)(?: as (?:many|much|high|big|long|large))?{_FILLER}{again}"
+         rf"|\b{again}[\w ]{{0,20}}?\bhal(?:f|ved?)\b", 0.5),
         (rf"\b{_DOWN}{_FILLER}{again}|\b{again}[\w ]{{0,25}}?\b{_DOWN}\b", -1.0),
         (rf"\b{_UP}{_FILLER}{again}|\b{again}[\w ]{{0,25}}?\b{_UP}\b", 1.0),
     ]  # fmt: skip
@@ -231,7 +278,9 @@ def _by_how_much(text: str, match: re.Match[str], value: float | None, path: str
         return 0.5 if value < 0 else 1.5
     if tenfold:
         step = 10.0
-    elif factor and re.search(r"factor|times|x\b|fold", factor.group()) or factor and path == "training.learning_rate":
+    elif (factor and re.search(r"factor|times|x\b|fold", factor.group())) or (
+        factor and path == "training.learning_rate"
+    ):
         step = float(factor.group(1)) or step
     elif factor:
         return "add", value * float(factor.group(1))
@@ -239,7 +288,10 @@ def _by_how_much(text: str, match: re.Match[str], value: float | None, path: str
 
 
 def _train_longer(text: str, epochs: float) -> dict[str, Any]:
-    longer = re.search(r"\b(?:train|run|learn)\w*(?: it)?(?: a (?:bit|little|lot))? (longer|shorter|twice as long|half as long)\b", text)
+    longer = re.search(
+        r"\b(?:train|run|learn)\w*(?: it)?(?: a (?:bit|little|lot))? (longer|shorter|twice as long|half as long)\b",
+        text,
+    )
     if not longer or negated(text, longer.start()):
         return {}
     factor = {"longer": 1.5, "shorter": 1 / 1.5, "twice as long": 2.0, "half as long": 0.5}[longer.group(1)]
@@ -279,13 +331,17 @@ def _value(plan: Plan, path: str) -> Any:
 
 def _early_stopping(text: str) -> dict[str, Any]:
     off = (
-        r"(?:no|without|disable|turn off|switch off|skip|not) (?:the |any |use |want |do )*(?:early[- ]?stopping|stop(?:ping)? early)"
-        r"|early[- ]?stopping (?:off|disabled|away|out)|never stop(?:s|ping)? early|(?:do|must|should|may) not stop early"
+        r"(?:no|without|disable|turn off|switch off|skip|not) (?:the |any |use |want |do )*(?:early[- ]?stopping"
+        r"|stop(?:ping)? early)"
+        r"|early[- ]?stopping (?:off|disabled|away|out)|never stop(?:s|ping)? early|(?:do|must|should"
+        r"|may) not stop early"
         r"|run all (?:the |of the )?epochs|do not stop (?:it )?before the (?:last|end)"
     )
     on = (
-        r"early[- ]?stop(?:ping)?|stop(?:s|ping)?(?: it)? early|stop(?:s|ping)?(?: it| training| the training)? (?:when|once|if|as soon as) "
-        r"(?:it|the|nothing|there|validation|results?)[\w ]{0,30}?(?:better|improv|gain|plateau|worse|rising|flat|stall|learn|progress)"
+        r"early[- ]?stop(?:ping)?|stop(?:s|ping)?(?: it)? early|stop(?:s|ping)?(?: it| training"
+        r"| the training)? (?:when|once|if|as soon as) "
+        r"(?:it|the|nothing|there|validation|results?)[\w ]{0,30}?(?:better|improv|gain|plateau|worse|rising|flat"
+        r"|stall|learn|progress)"
         r"|until it (?:stops|no longer)[\w ]{0,20}(?:better|improv)|as long as it (?:gets better|improves)"
     )
     if re.search(off, text):
@@ -295,19 +351,27 @@ def _early_stopping(text: str) -> dict[str, Any]:
 
 
 _NOT_A_LIMIT = (
-    r"(?: of (?:speech|audio|recording|recordings|sound|video|music|talk|voice|data|material|footage)| (?:long )?(?:clips?|audio|recordings?"
-    r"|songs?|segments?|sounds?|samples?|snippets?|files?|speech|videos?)| ago| old| each day| a day| per day| daily| later| late| every|-long)"
+    r"(?: of (?:speech|audio|recording|recordings|sound|video|music|talk|voice|data|material|footage)"
+    r"| (?:long )?(?:clips?|audio|recordings?"
+    r"|songs?|segments?|sounds?|samples?|snippets?|files?|speech|videos?)| ago| old| each day| a day| per day| daily"
+    r"| later| late| every|-long)"
 )
 
 
 def _time(text: str) -> dict[str, Any]:
-    if re.search(r"\bno time limit|without (?:a |any )?time limit|as long as it (?:takes|needs)|take all the time", text):
+    if re.search(
+        r"\bno time limit|without (?:a |any )?time limit|as long as it (?:takes|needs)|take all the time", text
+    ):
         return {"training.max_minutes": None}
     total: float | None = None
     for match in re.finditer(rf"{NUMBER} minutes", text):
-        if re.match(_NOT_A_LIMIT, text[match.end() :]) or re.search(r"every $|(?:last|past|each) $", text[: match.start()]):
+        if re.match(_NOT_A_LIMIT, text[match.end() :]) or re.search(
+            r"every $|(?:last|past|each) $", text[: match.start()]
+        ):
             continue
-        if re.search(r"\b(?:more|at least|over) (?:than )?$", text[: match.start()]) and not _limit(text, match.start()):
+        if re.search(r"\b(?:more|at least|over) (?:than )?$", text[: match.start()]) and not _limit(
+            text, match.start()
+        ):
             continue
         total = float(match.group(1))
     if total is None:
@@ -351,15 +415,21 @@ _METRICS: tuple[tuple[str, str], ...] = (
     ("perplexity", r"perplexity"),
 )
 _JUDGED = (
-    r"(?:judged?|measured?|metric|scored?|evaluated?|rated?|graded?|optimi[sz]ed?|compared?|report|selected?|decides?|decided|looked at"
-    r"|look at|care about|go by|going by|count|counts|matters?|want|use|using|take|based on|in terms of|according to|maximi[sz]e|by|with|on)"
+    r"(?:judged?|measured?|metric|scored?|evaluated?|rated?|graded?|optimi[sz]ed?|compared?|report|selected?|decides?"
+    r"|decided|looked at"
+    r"|look at|care about|go by|going by|count|counts|matters?|want|use|using|take|based on|in terms of|according to"
+    r"|maximi[sz]e|by|with|on)"
 )
 
 
 def _metric(text: str) -> dict[str, Any]:
     for name, pattern in _METRICS:
         before = re.search(rf"\b{_JUDGED}\b[^.;!?]{{0,40}}?\b(?:{pattern})", text)
-        after = re.search(rf"\b(?:{pattern})[^.;!?]{{0,25}}?\b(?:metric|matters|counts|decides|instead|is what|as (?:the )?(?:score|figure|measure))", text)
+        after = re.search(
+            rf"\b(?:{pattern})[^.;!?]{{0,25}}?\b(?:metric|matters?|counts?|decides?|decide|instead|is what"
+            rf"|as (?:the )?(?:score|figure|measure))",
+            text,
+        )
         match = before or after
         if match and not negated(text, match.end() - 1) and not re.search(rf"not (?:the |by )?(?:{pattern})", text):
             return {"evaluation.metric": name}
@@ -367,7 +437,11 @@ def _metric(text: str) -> dict[str, Any]:
 
 
 def _class_weights(text: str) -> dict[str, Any]:
-    match = re.search(r"class weights|balance the classes|balanced classes|weight the (?:rare|small)[\w ]* (?:more|higher)|rare classes (?:should )?count more", text)
+    match = re.search(
+        r"class weights|balance the classes|balanced classes|weight the (?:rare|small)[\w ]* (?:more|higher)"
+        r"|rare classes (?:should )?count more",
+        text,
+    )
     if not match:
         return {}
     return {"training.class_weights": None if negated(text, match.start()) else "balanced"}
@@ -375,13 +449,18 @@ def _class_weights(text: str) -> dict[str, Any]:
 
 _HOLD = r"(?:keep|set|hold|put|reserve|leave|use|save|take|spare|withhold)"
 _FOR_TEST = (
-    r"(?:for|as|to|in|into)(?: the| a| my| its| final)* ?(?:test\w*|evaluat\w*|hold-?out|held[- ]out|exam|check\w*|verdict|scor\w*)"
+    r"(?:for|as|to|in|into)(?: the| a| my| its| final)* ?(?:test\w*|evaluat\w*|hold-?out|held[- ]out|exam"
+    r"|check\w*|verdict|scor\w*)"
 )
 
 
 def _test_share(text: str, rows: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    validation = re.search(rf"{NUMBER} % (?:\w+ ){{0,4}}(?:for|as) (?:the )?validation|validation (?:set|share|split)(?: of| =| to)? {NUMBER} ?%", text)
+    validation = re.search(
+        rf"{NUMBER} % (?:\w+ ){{0,4}}(?:for|as) (?:the )?validation|validation (?:set|share|split)(?: of| ="
+        rf"| to)? {NUMBER} ?%",
+        text,
+    )
     if validation:
         value = next(group for group in validation.groups() if group)
         found["evaluation.validation_fraction"] = round(float(value) / 100, 4)
@@ -389,7 +468,11 @@ def _test_share(text: str, rows: int | None) -> dict[str, Any]:
     if share is None:
         share = _split_ratio(text)
     if share is None and rows:
-        count = re.search(rf"{_HOLD} (?:\w+ ){{0,3}}?{NUMBER} (?:of the |of my )?(?:{_ROWS_OF}|lines)(?: \w+){{0,4}}? {_FOR_TEST}|(?:hold out|set aside) {NUMBER} (?:{_ROWS_OF}|lines)", text)
+        count = re.search(
+            rf"{_HOLD} (?:\w+ ){{0,3}}?{NUMBER} (?:of the |of my )?(?:{_ROWS_OF}|lines)(?: \w+){{0,4}}? {_FOR_TEST}"
+            rf"|(?:hold out|set aside) {NUMBER} (?:{_ROWS_OF}|lines)",
+            text,
+        )
         if count:
             share = float(next(group for group in count.groups() if group)) / rows
     if share is not None and 0 < share < 0.9:
@@ -400,7 +483,8 @@ def _test_share(text: str, rows: int | None) -> dict[str, Any]:
 def _test_percent(text: str) -> float | None:
     patterns = (
         rf"{NUMBER} % (?:\S+ ){{0,6}}?{_FOR_TEST}",
-        rf"(?:set aside|hold out|hold back|keep back|put aside|put away|withhold|held out|holdout|reserve|hide|leave out)(?: \w+)? {NUMBER} %",
+        rf"(?:set aside|hold out|hold back|keep back|put aside|put away|withhold|held out|holdout|reserve|hide"
+        rf"|leave out)(?: \w+)? {NUMBER} %",
         rf"(?:set|hold|put|keep|leave|take)(?: \w+)? {NUMBER} % (?:\S+ ){{0,5}}?(?:aside|out|back|away|apart)",
         rf"test(?:ing|s)?(?:[- _](?:set|share|split|fraction|size|part|rows|data|portion))?{_LINK}{NUMBER} %",
         rf"test(?:[- _](?:set|share|split|fraction|size|part)){_LINK}(0?\.\d+)\b",
@@ -412,7 +496,9 @@ def _test_percent(text: str) -> float | None:
         if match and not negated(text, match.start()):
             value = float(match.group(1))
             return value if value < 1 else value / 100
-    learn = re.search(rf"(?:train|learn)\w*(?: it)? (?:on|with|from) {NUMBER} %|{NUMBER} % (?:for|to) (?:train|learn)", text)
+    learn = re.search(
+        rf"(?:train|learn)\w*(?: it)? (?:on|with|from) {NUMBER} %|{NUMBER} % (?:for|to) (?:train|learn)", text
+    )
     if learn:
         return 1 - float(next(group for group in learn.groups() if group)) / 100
     return None

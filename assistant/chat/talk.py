@@ -1,4 +1,4 @@
-"""Talking about runs and explaining: status, stop, resume, report, improve, the list, and every "what is" and "why". Pure."""
+"""Talking about runs, and explaining: status, stop, resume, report, improve, list, "what is" and "why". Pure."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def resume(state: State, text: str, intent: Intent, files_now: tuple[FileCard, .
     if run is None:
         live = find_run(state, None, LIVE)
         if live is not None:
-            return Turn(state=state, replies=[Reply(text=f"Run {live.number} is at work already.", options=[replies.STATUS])])
+            return Turn(
+                state=state, replies=[Reply(text=f"Run {live.number} is at work already.", options=[replies.STATUS])]
+            )
         unknown = _named_but_unknown(state, intent)
         return Turn(state=state, replies=[unknown or Reply(text="There is no stopped run to go on with.")])
     if run.status not in RESUMABLE:
@@ -98,10 +100,14 @@ def improve(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
     if run is not None and run.status == "finished":
         return _ask(state, run, "report", "improve")
     if state.plan is not None and state.plan.base_model:
-        said = "No run has finished yet, so there are no mistakes to learn from. I can make the plan itself more thorough: it will take longer."
+        said = (
+            "No run has finished yet, so there are no mistakes to learn from. I can make the plan itself more "
+            "thorough: it will take longer."
+        )
         return Turn(state=state, replies=[Reply(text=said, options=[replies.ACCURATE, replies.START])])
     said = (
-        "There is no finished run here to improve. In general more and cleaner labelled rows help most, then training more layers, then "
+        "There is no finished run here to improve. In general more and cleaner labelled rows help most, then "
+        "training more layers, then "
         "a larger model. Add your data and say what the model should learn, and I look at what would help."
     )
     return Turn(state=state, replies=[Reply(text=said, options=[replies.HELP])])

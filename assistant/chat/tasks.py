@@ -27,19 +27,19 @@ class TaskReading:
     runner_up: str | None = None
 
 
-def read_task(text: str, file: FileCard | None = None, hints: Sequence[str] = ()) -> TaskReading:
+def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str, float]] = ()) -> TaskReading:
     """The task that the words ask for.
 
     Args:
         text: tidy and repaired.
         file: the data at hand; its kind of input decides between readings, its guesses break ties.
-        hints: tasks that a model's or data set's name points to.
+        hints: tasks that a model's or data set's name points to, with their weights.
     """
     weights = {name: _weight(text, rows) for name, rows in lexicon.concepts().items()}
     modality = _modality_of_file(file) or _modality(text, weights)
     scores = _scores(weights, modality, text)
-    for hint in hints:
-        scores[hint] = scores.get(hint, 0.0) + 1.2
+    for hint, weight in hints:
+        scores[hint] = scores.get(hint, 0.0) + weight
     from_words = {task: score for task, score in scores.items() if score > 0}
     ranked = _with_file(from_words, file)
     if not ranked:
@@ -47,7 +47,9 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[str] = ()
     order = sorted(ranked, key=lambda task: -ranked[task])
     best = order[0]
     score = from_words.get(best, 0.0)
-    second = next((task for task in order[1:] if from_words.get(task, 0.0) >= SURE and ranked[task] > 0.8 * ranked[best]), None)
+    second = next(
+        (task for task in order[1:] if from_words.get(task, 0.0) >= SURE and ranked[task] > 0.8 * ranked[best]), None
+    )
     problem = _problem(weights, best)
     return TaskReading(best if score > 0 else None, problem, score, from_words, modality, second)
 
@@ -76,6 +78,8 @@ def _modality(text: str, weights: dict[str, float]) -> str | None:
         return "audio"
     if counts["audio"] and not weights["talk"]:
         return "audio"
+    if not counts["text"] and max(weights["boxes"], weights["pixels"]) >= 2:
+        return "image"
     return "text" if counts["text"] else None
 
 
@@ -98,7 +102,8 @@ def _scores(weights: dict[str, float], modality: str | None, text: str) -> dict[
             "image-classification": max(classify, 0.6),
             "object-detection": boxes * 1.2 + (0.3 * classify if boxes >= 1.5 else 0),
             "image-segmentation": weights["pixels"] * 1.3,
-            "image-text-to-text": weights["look_and_talk"] * 1.3 + (0.4 if weights["talk"] and weights["look_and_talk"] else 0),
+            "image-text-to-text": weights["look_and_talk"] * 1.3
+            + (0.4 if weights["talk"] and weights["look_and_talk"] else 0),
         }
     if modality == "audio":
         return {
@@ -146,23 +151,35 @@ def _problem(weights: dict[str, float], task: str | None) -> str | None:
 def read_columns(text: str, file: FileCard | None, task: str | None) -> dict[str, Any]:
     """`data.columns.<role>` for columns that the words name: "the label is department", "not the priority".
 
-    Only what differs between readings is returned: a column that is mentioned in passing and that the file's own guess has in
+    Only what differs between readings is returned: a column that is mentioned in passing and that the file's own
+    guess has in
     the same role stays out.
     """
     if file is None:
         return {}
     columns = [column for column in file.profile.get("columns", []) if column.get("name")]
-    mentions = [mention for column in columns if (mention := _mention(text, column))]
+    mentions = [mention for column in columns if (mention := _mention(text, column) or _by_values(text, column))]
     found: dict[str, Any] = {}
     target_role, input_role = _roles(task)
-    outputs = [mention for mention in mentions if not mention.refused and (mention.kind in _OUTPUT_KINDS or mention.named_output)]
+    outputs = [
+        mention
+        for mention in mentions
+        if not mention.refused and (mention.kind in _OUTPUT_KINDS or mention.named_output)
+    ]
     named = [mention for mention in outputs if mention.named_output]
     if target_role and (named or outputs):
         found[f"data.columns.{target_role}"] = max(named or outputs, key=lambda mention: mention.weight).name
     elif target_role:
         refused = {mention.name for mention in mentions if mention.refused}
-        rest = [str(column["name"]) for column in columns if column.get("kind") in ("category", "boolean") and column["name"] not in refused]
-        if refused & {str(column["name"]) for column in columns if column.get("kind") in _OUTPUT_KINDS} and len(rest) == 1:
+        rest = [
+            str(column["name"])
+            for column in columns
+            if column.get("kind") in ("category", "boolean") and column["name"] not in refused
+        ]
+        if (
+            refused & {str(column["name"]) for column in columns if column.get("kind") in _OUTPUT_KINDS}
+            and len(rest) == 1
+        ):
             found[f"data.columns.{target_role}"] = rest[0]
     target = found.get(f"data.columns.{target_role}")
     inputs = [mention for mention in mentions if mention.named_input and not mention.refused and mention.name != target]
@@ -187,19 +204,27 @@ class _Mention:
 
 
 _OUTPUT_BEFORE = re.compile(
-    r"(?:label|target|class|category|answer|output|result|outcome|truth|y)s?(?: column)?(?: is| are| should be| stands?| sits?| =|:| in| comes from| called| named)+(?: in)?(?: the| called| named| column| my| a)*\s*$"
-    r"|(?:predict|guess|learn|by|into|find out|decide|determine|tell|estimate|which|what|get|know|recogni[sz]e|detect|use|for|to|want|rather|as (?:the )?(?:label|target|answer))(?: the| its| their| right| correct| column| each| my| called)*\s*$"
+    r"(?:label|target|class|category|answer|output|result|outcome|truth|y)s?(?: column)?(?: is| are| should be"
+    r"| stands?| sits?| =|:| in| comes from| called| named)+(?: in)?(?: the| called| named| column| my| a)*\s*$"
+    r"|(?:predict|guess|learn|by|into|find out|decide|determine|tell|estimate|which|what|get|know|recogni[sz]e|detect"
+    r"|use|for|to|want|rather|as (?:the )?(?:label|target|answer))(?: the| its| their| right| correct| column| each"
+    r"| my| called)*\s*$"
 )
 _OUTPUT_AFTER = re.compile(
-    r"^(?: column| field)?(?: is| are| has| holds?| contains?| should be| as| =|:)+(?: the| my| what)*(?: \w+)? ?(?:label|target|answer|class|category|output|truth|predict|want|learn|result)"
+    r"^(?: column| field)?(?: is| are| has| holds?| contains?| should be| as| =|:)+(?: the| my"
+    r"| what)*(?: \w+)? ?(?:label|target|answer|class|category|output|truth|predict|want|learn|result)"
     r"|^(?: column)? (?:instead|rather)\b|^ column\b(?! (?:is|has|holds|contains) (?:the )?(?:text|input))"
 )
 _INPUT_BEFORE = re.compile(
-    r"(?:from|text|input|reads?|texts|inputs|message|words)(?: column)?(?: is| are| stands?| in| comes from| only|:| =)*(?: in)?(?: the| both| column| my| a)*\s*$"
-    r"|(?:only|just) (?:use |read |look at )?(?:the )?$|(?:use|read|combine|join|take|look at|using|together) (?:both )?(?:the )?$|\band (?:the )?$"
+    r"(?:from|text|input|reads?|texts|inputs|message|words)(?: column)?(?: is| are| stands?| in| comes from| only|:"
+    r"| =)*(?: in)?(?: the| both| column| my| a)*\s*$"
+    r"|(?:only|just) (?:use |read |look at )?(?:the )?$|(?:use|read|combine|join|take|look at|using"
+    r"|together) (?:both )?(?:the )?$|\band (?:the )?$"
 )
 _INPUT_AFTER = re.compile(
-    r"^(?: column| field)?(?: is| are| has| holds?| contains?| as| =|:)+(?: the| my)* ?(?:text|input|message|words|content)|^ (?:column )?as (?:the )?(?:text|input)|^ and (?:the )?\w+ (?:together|as (?:the )?(?:text|input)|joined|combined)"
+    r"^(?: column| field)?(?: is| are| has| holds?| contains?| as| =|:)+(?: the| my)* ?(?:text|input|message|words"
+    r"|content)|^ (?:column )?as (?:the )?(?:text|input)|^ and (?:the )?\w+ (?:together|as (?:the )?(?:text|input)"
+    r"|joined|combined)"
 )
 
 
@@ -212,7 +237,9 @@ def _mention(text: str, column: dict[str, Any]) -> _Mention | None:
             output = bool(_OUTPUT_BEFORE.search(before) or _OUTPUT_AFTER.search(after))
             named_input = kind == "text" and bool(_INPUT_BEFORE.search(before) or _INPUT_AFTER.search(after))
             if kind in ("text", "id", "date", "image", "audio", "messages", "tokens"):
-                output = output and bool(re.search(r"(?:label|target|answer|predict)", before + after)) and not named_input
+                output = (
+                    output and bool(re.search(r"(?:label|target|answer|predict)", before + after)) and not named_input
+                )
             mention = _Mention(
                 name, kind, match.start(), weight + 2 * output + (kind in _OUTPUT_KINDS),
                 negated(text, match.start(), match.end()), output, named_input,
@@ -222,6 +249,19 @@ def _mention(text: str, column: dict[str, Any]) -> _Mention | None:
     return best
 
 
+def _by_values(text: str, column: dict[str, Any]) -> _Mention | None:
+    """A column whose values are named: "low, medium or high?" means the column that holds them."""
+    values = [str(value).casefold() for value in (column.get("label_counts") or {}) if len(str(value)) > 1]
+    if column.get("kind") not in _OUTPUT_KINDS or not 2 <= len(values) <= 30:
+        return None
+    places = [match.start() for value in values if (match := re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text))]
+    if len(places) < 2:
+        return None
+    return _Mention(
+        str(column["name"]), str(column["kind"]), min(places), 1.0 + len(places) / len(values), False, True, False
+    )
+
+
 def _spoken_forms(name: str) -> list[tuple[str, float]]:
     """How people say a column: its name, its words, singular and plural."""
     lowered = " ".join(name.casefold().split())[:60]
@@ -229,7 +269,11 @@ def _spoken_forms(name: str) -> list[tuple[str, float]]:
     forms = {lowered: 2.0, " ".join(words): 1.8}
     if len(words) == 1 and len(words[0]) > 2:
         word = words[0]
-        for form in (word + "s", word[:-1] if word.endswith("s") else word, word[:-1] + "ies" if word.endswith("y") else word):
+        for form in (
+            word + "s",
+            word[:-1] if word.endswith("s") else word,
+            word[:-1] + "ies" if word.endswith("y") else word,
+        ):
             forms.setdefault(form, 1.5)
         if word in _SYNONYMS:
             for form in _SYNONYMS[word]:

@@ -92,7 +92,9 @@ BASELINES: dict[str, str] = {
 
 def safe(text: object, most: int = LONGEST_NAME) -> str:
     """Text from outside for a Markdown sentence: one line, no control characters, no markup that could take effect."""
-    line = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in str(text)[: 4 * most])
+    line = "".join(
+        " " if unicodedata.category(character)[0] in "CZ" else character for character in str(text)[: 4 * most]
+    )
     line = " ".join(line.split())
     line = line if len(line) <= most else line[: most - 1] + "…"
     return line.translate(_HARMLESS)
@@ -200,7 +202,13 @@ def choice_value(path: str, value: Any, plan: Plan | None = None) -> str:
     if path == "training.early_stopping":
         return "off" if value is None else f"after {many(value, 'check')} without gain"
     if path == "training.max_minutes":
-        return "no limit" if value is None else many(value, "minute") if float(value).is_integer() else f"{value:g} minutes"
+        return (
+            "no limit"
+            if value is None
+            else many(value, "minute")
+            if float(value).is_integer()
+            else f"{value:g} minutes"
+        )
     if value is None:
         return "nothing" if path == "output.publish" else "none"
     if path == "method.name":

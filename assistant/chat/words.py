@@ -1,6 +1,7 @@
 """From what people type to words that can be read: one spelling, one case, no ornaments.
 
-`words.txt` lists 13,000 common words (from the vocabulary file of MiniLM, Apache-2.0). A word that stands there is never
+`words.txt` lists 13,000 common words (from the vocabulary file of MiniLM, Apache-2.0). A word that stands there is
+never
 "corrected": "stars" is no misspelt "start".
 """
 
@@ -20,7 +21,7 @@ LONGEST_MESSAGE = 4000
 #: Characters of a word; longer "words" are noise, data or an attack.
 LONGEST_WORD = 60
 
-_QUOTES = str.maketrans("‘’‚‛“”„‟«»‹›´`", "''''\"\"\"\"\"\"\"\"''")
+_QUOTES = str.maketrans("‘’‚‛“”„‟«»‹›´`", '\'\'\'\'""""""""\'\'')
 _DASHES = re.compile(r"[‐‑‒–—−]")
 _CONTRACTIONS = (
     (re.compile(r"\b(do|does|did|is|are|was|has|have|should|would|could|must|need|ai)n'?t\b"), r"\1 not"),
@@ -45,6 +46,11 @@ _CONTRACTIONS = (
 )
 
 
+def words_of(text: str) -> frozenset[str]:
+    """A set of words, written as one text."""
+    return frozenset(text.split())
+
+
 def tidy(text: str) -> str:
     """Lower case, plain quotes and dashes, no control characters or pictures, single spaces; long words are dropped."""
     text = unicodedata.normalize("NFKC", text[:LONGEST_MESSAGE]).translate(_QUOTES)
@@ -58,7 +64,7 @@ def tidy(text: str) -> str:
 
 
 def _readable(character: str) -> bool:
-    return character.isascii() and character.isprintable() or unicodedata.category(character)[0] in "LNM"
+    return (character.isascii() and character.isprintable()) or unicodedata.category(character)[0] in "LNM"
 
 
 @lru_cache(maxsize=1)
@@ -79,7 +85,12 @@ def repair(text: str, vocabulary: Iterable[str], known: Iterable[str] = ()) -> s
 
     def put_right(match: re.Match[str]) -> str:
         word = match.group()
-        if word in right or word in wanted or word in names:
+        if (
+            word in right
+            or word in wanted
+            or word in names
+            or (word[-1] == "s" and (word[:-1] in right or word[:-1] in wanted))
+        ):
             return word
         return _nearest(word, wanted) or word
 
@@ -105,7 +116,8 @@ def _by_first_letter(vocabulary: frozenset[str]) -> dict[str, tuple[str, ...]]:
 
 
 _BOUNDARY = re.compile(
-    r"[.;:!?,()\n]|\b(?:but|only|just|instead(?! of)|then|so|because|however|except that|it should|please)\b"
+    r"[.;:!?,()\n]|(?<!anything )(?<!everything )(?<!all )(?<!nothing )\bbut\b|\b(?:only|just|instead(?! of)|then|so"
+    r"|because|however|except that|it should|please)\b"
 )
 _NOT_BEFORE = re.compile(
     r"\b(?:not|no|never|without|nor|neither|avoid|skip|except|excluding|ignore|ignoring|drop|instead of|rather than"
