@@ -213,7 +213,7 @@ def test_one_object_a_message_and_nothing_else(call: Call, rows: Path) -> None:
     code, out, err = call("say", "-", "--file", rows, "--json", "--dry-run", stdin="plan\nhello\n\nstart finish\n")
     answers = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert [answer["intent"]["name"] for answer in answers] == ["plan", "help", "unclear", "start"]
+    assert [answer["intent"]["name"] for answer in answers] == ["plan", "help", "help", "start"]
     assert all(set(answer) == {"conversation", "intent", "plan", "run", "replies"} for answer in answers)
     assert len({answer["conversation"] for answer in answers}) == 1
     assert all(answer["run"] is None for answer in answers)
@@ -436,18 +436,15 @@ def test_no_wait_leaves_the_run_to_the_background(call: Call, rows: Path, tmp_pa
 
 
 def test_the_command_answers_quickly(tmp_path: Path, rows: Path) -> None:
-    """Cold, with a file to read; the law is 1.5 s on an idle machine, here with room for a busy one."""
+    """With a file to read, in seconds of the processor (about 1.1 on an idle machine), since others may be at work."""
+    resource = pytest.importorskip("resource")
     environment = {**os.environ, HOME_VARIABLE: str(tmp_path / "home")}
-    times = []
-    for _ in range(2):
-        began = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-m", "assistant", "say", "--json", "--dry-run", "--file", str(rows), "hello"],
-            capture_output=True, text=True, env=environment, check=False,
-        )  # fmt: skip
-        times.append(time.monotonic() - began)
-        assert done.returncode == 0, done.stderr
-    assert min(times) < 6
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "assistant", "say", "--json", "--dry-run", "--file", str(rows), "sort my mails"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 4
 
 
 def test_the_installed_command_is_there() -> None:
