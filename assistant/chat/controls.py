@@ -407,6 +407,9 @@ _THANKS = re.compile(r"\b(?:thanks?|thank you|cheers|thx|merci|danke|gracias|app
 
 
 def is_stop(text: str) -> bool:
+    """A wish that a run ends; questions about an end are none."""
+    if re.search(r"\b(?:why|when|how|what|did|has)\b", text):
+        return False
     match = _STOP.search(text)
     if (
         not match

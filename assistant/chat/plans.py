@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from assistant.chat import replies
 from assistant.chat.intents import PSEUDO_PATHS, is_plan_path
+from assistant.chat.mentions import next_size
 from assistant.chat.turns import Effect, FileCard, Intent, PlanPrepared, Reply, State, Turn
 from assistant.chat.wording import TASKS, value_at
 from recipes.plan import Plan
@@ -24,7 +25,6 @@ MAX_HISTORY = 20
 #: Wishes that "faster", "smaller" and "more accurate" replace: those choices are open again.
 _REOPENED = {
     "faster": ("base_model", "method.name", "method.layers", "method.rank", "training.epochs", "training.max_length"),
-    "smaller": ("base_model",),
     "more accurate": ("method.name", "method.layers", "training.epochs", "training.max_minutes", "training.max_length"),
 }
 
@@ -36,7 +36,7 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     """A wish for a plan: prepare it, or ask for what it lacks."""
     slots = wanted.slots
     anew = state.plan is not None and state.plan.base_model is not None and bool(slots.get("task") or files_now)
-    wish = _merged({} if anew else state.wish, slots)
+    wish = _merged({} if anew else state.wish, slots, state.plan)
     goal = text.strip()[:2000] if anew or not state.goal else state.goal
     train = next((file for file in reversed(files_now)), None) or _training_file(state)
     if slots.get("data.source") and not files_now:
@@ -54,7 +54,7 @@ def _is_vague(slots: dict[str, Any]) -> bool:
     return not any(path.startswith("data.columns.") for path in slots)
 
 
-def _merged(wish: dict[str, Any], slots: dict[str, Any]) -> dict[str, Any]:
+def _merged(wish: dict[str, Any], slots: dict[str, Any], plan: Plan | None) -> dict[str, Any]:
     """The wish with what was just said; a new method drops the old method's sizes, a preference reopens choices."""
     new = {path: value for path, value in slots.items() if is_plan_path(path)}
     kept = dict(wish)
@@ -68,6 +68,10 @@ def _merged(wish: dict[str, Any], slots: dict[str, Any]) -> dict[str, Any]:
     if new.get("task") and new["task"] != wish.get("task"):
         for path in ("problem", *[path for path in kept if path.startswith("data.columns.")]):
             kept.pop(path, None)
+    if new.get("preference") == "smaller" and plan is not None and plan.base_model and "base_model" not in new:
+        kept["base_model"] = plan.base_model  # smaller than the one at hand
+    elif "base_model" in new and kept.get("preference") == "smaller":
+        kept.pop("preference")
     named = " ".join(str(new.get(path, "")).casefold() for path in ("base_model", "method.name"))
     avoid = [*kept.get("avoid", []), *new.get("avoid", [])]
     avoid = list(dict.fromkeys(item for item in avoid if item not in named or item in new.get("avoid", [])))
@@ -124,6 +128,9 @@ def draft(wish: dict[str, Any]) -> Plan:
             plan = plan.changed({path: value})
         except (ValidationError, TypeError, AttributeError):
             continue
+    if wish.get("preference") == "smaller" and plan.base_model:
+        smaller = next_size(plan.base_model, plan.task, -1)
+        plan = plan.changed({"base_model": smaller}) if smaller else plan
     return plan
 
 
@@ -332,7 +339,7 @@ def change(state: State, text: str, wanted: Intent, files_now: Sequence[FileCard
     if state.plan is None:
         return request(state, text, wanted, files_now, "")
     state = _as_test_file(state, paths)
-    wish = _merged(state.wish, slots)
+    wish = _merged(state.wish, slots, state.plan)
     train = _training_file(state)
     if train is None:
         return _change_draft(state, wish, extra)

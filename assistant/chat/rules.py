@@ -471,12 +471,13 @@ def _request(message: Message) -> Intent | None:
     fresh = bool(message.files_now) or not message.has_plan or _asks_anew(message)
     if fresh:
         return _fresh(message, slots)
-    slots = _as_change(message, slots)
-    return (
-        intent("change", **slots)
-        if any(key not in ("refused", "then") for key in slots) or slots.get("then")
-        else _last_resort(message)
-    )
+    asked, slots = slots, _as_change(message, slots)
+    if set(slots) - {"refused"}:
+        return intent("change", **slots)
+    whole = _TRAINS.search(message.text) or len(message.text.split()) >= 5
+    if message.task.task and message.task.score >= SURE and whole:
+        return intent("plan", **asked)  # the same wish in other words
+    return _last_resort(message)
 
 
 def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
@@ -565,7 +566,7 @@ def _plan_slots(message: Message) -> dict[str, Any]:
     slots |= message.columns
     slots |= _model_slots(message)
     preference = _preference(message.text)
-    if preference:
+    if preference and not (preference == "smaller" and "base_model" in slots):
         slots.setdefault("preference", preference)
     if controls.trailing_start(message.text):
         slots["then"] = "start"
@@ -594,7 +595,7 @@ def _model_slots(message: Message) -> dict[str, Any]:
             **(unwanted if not set(unwanted.get("avoid", [])) & set(mentions.families_of(models.wanted)) else {}),
         }
     if direction and plan is not None and plan.base_model:
-        other = mentions.next_size(plan.base_model, task, direction)
+        other = mentions.next_size(plan.base_model, task, direction) if direction > 0 else None
         return {"base_model": other} if other else {"preference": "smaller" if direction < 0 else "more accurate"}
     if models.refused:
         return {"avoid": [*message.settings.get("avoid", []), *mentions.families_of(models.refused)]}
