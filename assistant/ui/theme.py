@@ -94,7 +94,7 @@ def mode(trying: bool) -> str:
         return ""
     return (
         '<div class="fa-mode"><span>Trying the model: type a text and see what it says.</span>'
-        '<button type="button" class="fa-link" data-say="stop trying">Back to the chat</button></div>'
+        '<button type="button" class="fa-link" data-say="stop trying the model">Back to the chat</button></div>'
     )
 
 

