@@ -80,11 +80,15 @@ class Said(Value):
 
 
 class FileRead(Value):
+    """A file came with the message, or was mended, and could be read."""
+
     kind: Literal["file_read"] = "file_read"
     file: FileCard
 
 
 class FileRefused(Value):
+    """A file came with the message and could not be read: a PlainError's parts."""
+
     kind: Literal["file_refused"] = "file_refused"
     name: str
     code: str

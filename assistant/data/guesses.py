@@ -44,4 +44,5 @@ def named(profile: Profile, wanted: Iterable[str], kinds: Iterable[str] = ()) ->
 
 
 def texts_of(profile: Profile) -> list[ColumnProfile]:
+    """The columns that hold running text, in the file's order."""
     return [column for column in profile.columns if column.kind == "text"]

@@ -11,6 +11,7 @@ from assistant.data.profile import ColumnProfile, Profile
 
 
 def classification(profile: Profile) -> list[TaskGuess]:
+    """Guesses that the table is for text classification, the likeliest label column first; empty without texts."""
     if any(column.kind in ("image", "audio", "messages") for column in profile.columns):
         return []
     text = text_column(profile)
