@@ -25,7 +25,7 @@ ADDRESS_JS = """(id) => { const url = new URL(window.location.href);
 SCRIPT = """
 (() => {
   const opened = new Set(), closed = new Set();
-  let follow = true, count = 0, height = 0;
+  let follow = true, count = 0, height = 0, ours = 0, until = 0, newest = null;
   const say = (wish) => {
     const field = document.querySelector('#fa-say textarea, #fa-say input'), go = document.querySelector('#fa-say-go');
     if (!field || !go || document.querySelector('.fa-thinking')) return;
@@ -49,8 +49,19 @@ SCRIPT = """
   const area = () => document.querySelector('#fa-chat .panel-wrap');
   document.addEventListener('scroll', (event) => {
     const box = area();
-    if (box && event.target === box) follow = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+    if (!box || event.target !== box) return;
+    if (performance.now() < ours) return;
+    follow = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
+    newest = null;
   }, true);
+  const scroll = (box, top) => { ours = performance.now() + 150; box.scrollTop = top; };
+  const place = (box) => {
+    if (newest.classList.contains('fa-welcome')) { scroll(box, 0); return; }
+    const tall = newest.offsetHeight > box.clientHeight - 40;
+    const top = newest.getBoundingClientRect().top - box.getBoundingClientRect().top - 16;
+    scroll(box, tall ? box.scrollTop + top : box.scrollHeight);
+    follow = !tall;
+  };
   const settle = () => {
     document.querySelectorAll('.fa-fold[data-key]').forEach((fold) => {
       if (opened.has(fold.dataset.key) && !fold.open) fold.open = true;
@@ -59,18 +70,18 @@ SCRIPT = """
     const box = area();
     if (!box) return;
     const rows = box.querySelectorAll('.fa-said, .fa-text, .fa-card, .fa-thinking, .fa-welcome');
-    const newest = rows[rows.length - 1];
-    if (rows.length !== count) {
-      const first = count === 0, own = newest && newest.classList.contains('fa-thinking');
-      count = rows.length;
-      if (first || own || follow) {
-        const tall = newest && newest.offsetHeight > box.clientHeight - 40 && !newest.classList.contains('fa-welcome');
-        if (newest && newest.classList.contains('fa-welcome')) box.scrollTop = 0;
-        else if (tall) box.scrollTop += newest.getBoundingClientRect().top - box.getBoundingClientRect().top - 16;
-        else box.scrollTop = box.scrollHeight;
+    const last = rows[rows.length - 1], grown = box.scrollHeight !== height;
+    if (last && rows.length !== count) {
+      if (count === 0 || follow || last.classList.contains('fa-thinking')) {
+        newest = last;
+        until = performance.now() + 1500;
+        place(box);
       }
+      count = rows.length;
+    } else if (newest && newest.isConnected && grown && performance.now() < until) {
+      place(box);  /* it was not drawn in full yet */
     } else if (follow && box.scrollHeight > height) {
-      box.scrollTop = box.scrollHeight;
+      scroll(box, box.scrollHeight);
     }
     height = box.scrollHeight;
   };
