@@ -257,24 +257,43 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
 
     Args:
         port: None: `GRADIO_SERVER_PORT`, else the first free one from 7860 on.
-        block: False: return the server's app at once (for tests).
+        block: False: return the server's app at once.
+
+    Raises:
+        PlainError: port-taken.
     """
     page = build(session)
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, max_size=200)
+    try:
+        app, address, _ = page.launch(
+            server_name=host, server_port=port, prevent_thread_lock=True, share=False, quiet=True, inbrowser=False,
+            show_error=False, footer_links=[], run_history=False, enable_monitoring=False, ssr_mode=False, pwa=False,
+            mcp_server=False, theme=theme.theme(), css=theme.CSS, head=theme.HEAD, strict_cors=True,
+            blocked_paths=[str(session.home.root)], max_file_size=session.limits.upload_bytes,
+            app_kwargs=_server_options(session, host),
+        )  # fmt: skip
+    except OSError as error:
+        raise PlainError(
+            "port-taken",
+            f"The page cannot be served at {host}, port {port if port is not None else 'any'}.",
+            "Most likely another program, or another Finetune Assistant, uses that port.",
+            f"Open that one, or choose another port: finetune-assistant --port {(port or 7860) + 1}",
+        ) from error
     session.worker.start()
-    everybody = host in ("0.0.0.0", "::")
-    hosts = ["*"] if everybody else [*LOCAL_HOSTS, host]
-    app, _, _ = page.launch(
-        server_name=host, server_port=port, prevent_thread_lock=True, share=False, quiet=True, inbrowser=False,
-        show_error=False, footer_links=[], run_history=False, enable_monitoring=False, ssr_mode=False, pwa=False,
-        mcp_server=False, theme=theme.theme(), css=theme.CSS, head=theme.HEAD, blocked_paths=[str(session.home.root)],
-        max_file_size=session.limits.upload_bytes, strict_cors=True,
-        app_kwargs={
-            "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
-            "routes": downloads.routes(session),
-            "docs_url": None, "redoc_url": None, "openapi_url": None,
-        },
-    )  # fmt: skip
+    log.info("the page is served at %s", address)
     if block:
         page.block_thread()
     return app
+
+
+def _server_options(session: Session, host: str) -> dict[str, Any]:
+    """Which hosts are answered (against DNS rebinding at home), the downloads, and no public description of the API."""
+    everybody = host in ("0.0.0.0", "::")  # asked for by whoever starts it so
+    hosts = ["*"] if everybody else [*LOCAL_HOSTS, host]
+    return {
+        "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        "routes": downloads.routes(session),
+        "docs_url": None,
+        "redoc_url": None,
+        "openapi_url": None,
+    }

@@ -54,6 +54,8 @@ SCRIPT = """
     follow = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
     newest = null;
   }, true);
+  ['wheel', 'touchmove'].forEach((kind) => document.addEventListener(kind, () => { ours = 0; newest = null; },
+    { passive: true }));
   const scroll = (box, top) => { ours = performance.now() + 150; box.scrollTop = top; };
   const place = (box) => {
     if (newest.classList.contains('fa-welcome')) { scroll(box, 0); return; }

@@ -318,3 +318,23 @@ def test_a_demo_counts_visitors_by_the_nearest_proxys_word(tmp_path: Path) -> No
 
 def test_at_home_nobody_is_counted(talking: Talking) -> None:
     assert app._visitor(talking, request()) is None
+
+
+# ---------------------------------------------------------------- the server
+
+
+def test_a_taken_port_is_said_plainly(talking: Talking, monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: Any, **__: Any) -> None:
+        raise OSError("Cannot find empty port in range")  # as Gradio says it
+
+    monkeypatch.setattr(gr.Blocks, "launch", taken)
+    with pytest.raises(PlainError, match="port 4711") as caught:
+        in_a_loop(lambda: app.launch(talking, port=4711, block=False))
+    assert "--port 4712" in caught.value.fix and not talking.worker.working
+
+
+def test_only_local_hosts_are_answered_at_home_and_all_on_a_public_server(talking: Talking) -> None:
+    hosts = [
+        app._server_options(talking, host)["middleware"][0].kwargs["allowed_hosts"] for host in ("127.0.0.1", "0.0.0.0")
+    ]
+    assert "localhost" in hosts[0] and "*" not in hosts[0] and hosts[1] == ["*"]
