@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,8 +281,9 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
             f"Open that one, or choose another port: finetune-assistant --port {(port or 7860) + 1}",
         ) from error
     session.worker.start()
-    log.info("the page is served at %s", address)
     if block:
+        sys.stdout.write(f"Finetune Assistant is open at {address}\nPress Ctrl-C to close it; a run goes on.\n")
+        sys.stdout.flush()
         page.block_thread()
     return app
 
