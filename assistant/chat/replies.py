@@ -306,11 +306,12 @@ def fixed(file: FileCard, before: int, sentence_code: str) -> Reply:
     rows = int(file.profile.get("rows") or 0)
     name = sentence_code.replace("-", " ")
     change = f"{before:,} rows became {rows:,}" if rows != before else f"still {many(rows, 'row')}"
+    text = f"Done ({safe(name)}): {change}. Your own file is unchanged; I work with a mended copy. "
+    text += "Say “undo” to take it back."
     return Reply(
-        text=f"Done ({safe(name)}): {change}. Your own file is unchanged; I work with a mended copy. Say “undo” to "
-        f"take it back.",
+        text=text,
         card="data",
-        data={"file": file.model_dump(mode="json")},
+        data={"file": file.model_dump(mode="json"), "note": text},
         options=[fix_option(finding) for finding in file.findings if finding.get("fixable")][:2],
     )
 
@@ -470,6 +471,7 @@ def plan_card(
     lines.append("Change anything by saying so, or say “start”." if runnable else not_runnable(plan.task))
     options = [START, FASTER, ACCURATE, EXPLAIN] if runnable else [EXPLAIN]
     data = {"plan": plan.model_dump(mode="json"), "estimate": dict(estimate), "advice": list(advice)}
+    data["note"] = " ".join(part for part in (note, "" if runnable else not_runnable(plan.task)) if part)
     return Reply(text="\n".join(line for line in lines if line is not None), card="plan", data=data, options=options)
 
 
