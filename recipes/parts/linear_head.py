@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -175,9 +176,16 @@ def class_row_weights(labels: NDArray[Any], classes: int, balanced: bool) -> NDA
 
 def _threads_for(features: Any) -> Any:
     """One thread for small problems: two spend longer meeting each other than computing."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    return _thread_pools().limit(limits=1 if features.size < SMALL_PROBLEM else None)
 
-    return threadpool_limits(1 if features.size < SMALL_PROBLEM else None)
+
+@cache
+def _thread_pools() -> Any:
+    """The libraries that have threads; looking for them takes longer than a small fit, so it is done once."""
+    import sklearn.linear_model  # noqa: F401 its libraries must be there to be found
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 def held_out_logits(

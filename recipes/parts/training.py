@@ -38,6 +38,7 @@ from recipes.parts.methods import Classifier, load_trainable, micro_batches, par
 POOLED_BATCHES = 50  # batches whose rows are sorted by length together
 EVALUATIONS_AN_EPOCH = 2
 MOST_EVALUATIONS = 60
+POINTS_OF_A_CURVE = 100
 MEASURED_STEPS = 4  # steps before the speed is believed; the first ones warm up
 CHECKPOINT_SHARE = 0.05  # writing checkpoints may take this share of the time
 CHECKPOINT_SECONDS = 180.0  # and at least every so many seconds there is one
@@ -357,10 +358,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         due = stop or last or self._checkpoint_is_due(control.should_evaluate)
         control.should_save = self.settings.keep_checkpoints and self.run.agree(due)
         self.progress.finished = last
-        control.should_log = control.should_log or control.should_evaluate
+        control.should_log = control.should_evaluate or step % max(1, state.max_steps // POINTS_OF_A_CURVE) == 0
         control.should_training_stop = control.should_training_stop or last or stop
-        if stop:
-            self.stopped, control.should_evaluate = True, False
+        self.stopped = stop  # an evaluation that is due takes place all the same, or a resumed run would lack it
         self.run.progress(step, state.max_steps, self._eta(step), "training")
 
     def on_log(
@@ -582,7 +582,7 @@ def fine_tune(
     before = trainable_state(job.classifier.module)
     trainer = SteadyTrainer(
         job, run, device, loader, watch,
-        args=_arguments(settings, device, folder, micro, accumulation, planned),
+        args=_arguments(settings, device, folder, micro, accumulation),
         optimizers=_optimizer(job, settings, schedule, device),
     )  # fmt: skip
     resume = _resume_from(folder, run, watch)
@@ -613,9 +613,7 @@ def _optimizer(job: Job, settings: Settings, schedule: Schedule, device: Device)
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
 
 
-def _arguments(
-    settings: Settings, device: Device, folder: Path, micro: int, accumulation: int, steps: int
-) -> TrainingArguments:
+def _arguments(settings: Settings, device: Device, folder: Path, micro: int, accumulation: int) -> TrainingArguments:
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
@@ -630,7 +628,7 @@ def _arguments(
         seed=settings.seed,
         eval_strategy="no",
         save_strategy="no",
-        logging_steps=max(1, steps // 100),
+        logging_strategy="no",
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
         label_names=["labels"],

@@ -51,13 +51,19 @@ def save_tiny(folder: Path, kind: str) -> Path:
         model = t.RobertaForMaskedLM(t.RobertaConfig(**common, bos_token_id=2, eos_token_id=3))
     elif kind == "distilbert":
         sizes = {"dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 48}
-        model = t.DistilBertForMaskedLM(t.DistilBertConfig(**sizes, vocab_size=len(tokenizer), max_position_embeddings=66))
+        model = t.DistilBertForMaskedLM(
+            t.DistilBertConfig(**sizes, vocab_size=len(tokenizer), max_position_embeddings=66)
+        )
     elif kind == "modernbert":
         special = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
         model = t.ModernBertForMaskedLM(t.ModernBertConfig(**common, **special))
     elif kind == "deberta":
         config = t.DebertaV2Config(
-            **common, relative_attention=True, pos_att_type=["p2c", "c2p"], position_buckets=8, norm_rel_ebd="layer_norm"
+            **common,
+            relative_attention=True,
+            pos_att_type=["p2c", "c2p"],
+            position_buckets=8,
+            norm_rel_ebd="layer_norm",
         )
         model = t.DebertaV2Model(config)
     else:
@@ -138,8 +144,9 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests give the same results on every machine."""
+    """Tests give the same results on every machine; one thread, because tiny models only wait for a second one."""
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.setattr("recipes.parts.device.available_cores", lambda: 1)
 
 
 class Finished:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def check_events(events: list[Any]) -> None:
     """First `started`, exactly one last word at the end, steps that never go back, times that never go back."""
     assert events[0].kind == "started"
     assert [event.kind for event in events if event.kind in LAST_WORDS] == [events[-1].kind]
-    assert all(earlier.at <= later.at for earlier, later in zip(events, events[1:], strict=False))
+    assert all(earlier.at <= later.at for earlier, later in pairwise(events))
     for kind in ("progress", "metric", "checkpoint"):
         steps = [event.step for event in events if event.kind == kind]
         assert steps == sorted(steps), kind
@@ -72,7 +73,7 @@ def test_every_problem_by_every_method(
 
 @pytest.mark.parametrize("kind", ["bert-mlm", "roberta", "distilbert", "modernbert", "deberta"])
 def test_every_architecture(kind: str, new_run: Callable[..., Path], run_here: Callable[..., Any]) -> None:
-    """Any encoder that transformers loads for text classification; `full` ends in a state that is saved and verified."""
+    """Any encoder that transformers loads for text classification can be trained, saved and verified."""
     done = run_here(new_run("full", kind=kind, **{"training.epochs": 1}))
     assert done.code == 0, done.last
     assert done.result.metrics["accuracy"].value > 0.7
