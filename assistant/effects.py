@@ -248,8 +248,9 @@ class Effects:
     def export(self, arguments: dict[str, Any]) -> Answered:
         """Write the model in a format of choice."""
         row = self._row(arguments)
-        files = export(self._session, row, str(arguments.get("format") or "merged"))
-        return Answered(effect="export", data={"run": row.run, "number": row.number, "files": files})
+        form = str(arguments.get("format") or "merged")
+        files = export(self._session, row, form)
+        return Answered(effect="export", data={"run": row.run, "number": row.number, "format": form, "files": files})
 
     def publish(self, arguments: dict[str, Any]) -> Answered:
         """Not in this version, and never in a demo."""

@@ -61,7 +61,7 @@ class Progress:
 
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / "events.jsonl"
-        self._offset = 0
+        self._offset = self._path.stat().st_size if self._path.exists() else 0  # a run that goes on: only what is new
         self._line = ""  # the one that is being overwritten
         self._written = 0.0
         self._overwrite = sys.stderr.isatty()
