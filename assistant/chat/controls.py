@@ -159,9 +159,9 @@ def is_start(text: str) -> bool:
         return False
     if negated(text, match.start()) or re.search(r"\b(?:not|never|later|wait|until|unless|before you|hold on)\b", text):
         return False
-    if re.search(r"\bwhat\b|\bhow\b|\bwhen\b|\bwhy\b|\?$", text) and not re.search(
-        r"\b(?:can|could|will|would) (?:you|we)\b", text
-    ):
+    if re.search(r"\b(?:what|how|when|why|who|where)\b", text):
+        return False
+    if text.endswith("?") and not re.search(r"\b(?:can|could|will|would) (?:you|we)\b", text):
         return False
     return cover(text, _START_WORDS) >= 0.99
 
@@ -421,6 +421,7 @@ def is_stop(text: str) -> bool:
 
 
 def is_resume(text: str) -> bool:
+    """A wish to go on with a run that was stopped."""
     match = _RESUME.search(text)
     if not match or negated(text, match.start()) or re.search(r"pre-?train|\bfrom scratch\b", text):
         return False
@@ -629,6 +630,7 @@ def _about_results(text: str, raw: str, has_plan: bool, with_file: bool) -> tupl
 
 
 def is_help(text: str) -> bool:
+    """A greeting, thanks, or a question about the assistant itself."""
     return bool(_HELP.search(text))
 
 

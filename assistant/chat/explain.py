@@ -1,6 +1,7 @@
 """Terms, choices, findings and errors, one page each: `concepts/<name>.md`, at most 150 words, plain English.
 
-A page begins with `# Title`, may go on with `Also: other names, …`, then its text. Adding a page is adding a file.
+A page begins with `# Title`, may go on with `Also: other names, …` and, when it explains the code of a finding, a
+warning or an error, `Kind: code`; then comes its text. Adding a page is adding a file.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Concept(BaseModel):
     Attributes:
         name: the file's name without its ending; for findings and errors it is the code.
         text: Markdown, without the title.
+        code: whether it explains a code rather than a term.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +49,7 @@ class Concept(BaseModel):
     title: str
     aliases: tuple[str, ...] = ()
     text: str
+    code: bool = False
 
     @property
     def words(self) -> int:
@@ -62,12 +65,15 @@ def pages() -> dict[str, Concept]:
 
 def _read(path: Path) -> Concept:
     title, _, rest = path.read_text(encoding="utf-8").lstrip().partition("\n")
-    rest = rest.lstrip("\n")
-    aliases: tuple[str, ...] = ()
-    if rest.startswith("Also:"):
-        line, _, rest = rest.partition("\n")
-        aliases = tuple(part.strip().casefold() for part in line.removeprefix("Also:").split(",") if part.strip())
-    return Concept(name=path.stem, title=title.lstrip("# ").strip(), aliases=aliases, text=rest.strip())
+    head: dict[str, str] = {}
+    while match := re.match(r"(Also|Kind): *(.*)\n", rest):
+        head[match.group(1)] = match.group(2)
+        rest = rest[match.end() :]
+    aliases = tuple(part.strip().casefold() for part in head.get("Also", "").split(",") if part.strip())
+    name = path.stem
+    return Concept(
+        name=name, title=title.lstrip("# ").strip(), aliases=aliases, text=rest.strip(), code=head.get("Kind") == "code"
+    )
 
 
 @cache

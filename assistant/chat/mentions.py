@@ -238,7 +238,11 @@ def _is_name(text: str, span: list[re.Match[str]], spoken: str, known: frozenset
 
 
 def _expected(text: str, token: re.Match[str]) -> bool:
-    return bool(_MODEL_BEFORE.search(text[: token.start()])) or len(text.split()) <= 4
+    before, after = text[: token.start()], text[token.end() :]
+    if len(text.split()) <= 2 or re.match(r"\s*(?:model|(?:tiny|small|base|large|xl)\b)", after):
+        return True
+    begins = not before.strip() and re.match(r"\s*(?:on|for|with|please|and|,|$)", after)
+    return bool(begins or (before.strip() and _MODEL_BEFORE.search(before)))
 
 
 def _near(

@@ -251,9 +251,8 @@ def _trying(message: Message) -> Intent | None:
     short = len(text.split()) <= 6
     if found and found[0] != "predict" and short:
         return None
-    if short and (
-        message.raw.strip().endswith("?") and read_question(text, message.raw, has_plan=True, with_file=False)
-    ):
+    asks = message.raw.strip().endswith("?") and re.match(r"(?:why|which (?:class|label))\b", text)
+    if short and (asks or read_definition(text, message.raw)):
         return None
     if short and message.settings:
         return None
