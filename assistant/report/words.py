@@ -140,7 +140,7 @@ def rough(seconds: float | None) -> str:
     """An expected time without a precision that it does not have: 20 s, 3 min, 1 h 10 min."""
     if seconds is None or seconds != seconds or seconds < 0 or seconds > 10**8:
         return "–"
-    if seconds < 60:
+    if seconds < 57.5:
         return f"{max(1, round(seconds / 5) * 5 if seconds > 7 else round(seconds))} s"
     minutes = round(seconds / 60)
     return duration(60 * (minutes if minutes < 60 else round(minutes / 10) * 10))
@@ -152,7 +152,7 @@ def remaining(seconds: float | None) -> str:
         return ""
     if seconds < 5:
         return "a few seconds left"
-    if seconds < 60:
+    if seconds < 57.5:
         return f"about {round(seconds / 5) * 5} s left"
     return f"about {duration(max(60, round(seconds / 60) * 60))} left"
 

@@ -102,7 +102,7 @@ def said(text: str, files: Sequence[str] = ()) -> str:
     """What the person typed, letter by letter, and the names of the files that came with it."""
     chips = "".join(f'<span class="fa-file">{keep(name)}</span>' for name in files)
     words_typed = f'<div class="fa-said">{keep(text[:MAX_TEXT])}</div>' if text.strip() else ""
-    return f'{words_typed}<div class="fa-files">{chips}</div>' if chips else words_typed
+    return f'{words_typed}<div class="fa-chips">{chips}</div>' if chips else words_typed
 
 
 def replied(reply: Reply, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "") -> str:

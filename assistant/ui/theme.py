@@ -59,8 +59,9 @@ SCRIPT = """
   const scroll = (box, top) => { ours = performance.now() + 150; box.scrollTop = top; };
   const place = (box) => {
     if (newest.classList.contains('fa-welcome')) { scroll(box, 0); return; }
-    const tall = newest.offsetHeight > box.clientHeight - 40;
-    const top = newest.getBoundingClientRect().top - box.getBoundingClientRect().top - 16;
+    const message = newest.closest('[data-testid=bot], [data-testid=user]') || newest;
+    const tall = message.offsetHeight > box.clientHeight - 40;
+    const top = message.getBoundingClientRect().top - box.getBoundingClientRect().top - 16;
     scroll(box, tall ? box.scrollTop + top : box.scrollHeight);
     follow = !tall;
   };
@@ -155,7 +156,7 @@ html, body {{ background: var(--fa-paper); }}
 .fa-said {{ width: fit-content; max-width: min(82%, 620px); margin-left: auto; padding: 10px 16px; border-radius: 18px;
   border-bottom-right-radius: 5px; background: var(--fa-accent-soft); color: var(--fa-ink); white-space: pre-wrap;
   overflow-wrap: anywhere; font: 15.5px/1.5 {style.FONT}; }}
-.fa-files {{ display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 6px; margin-top: 6px; }}
+.fa-chips {{ display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 6px; margin-top: 6px; }}
 .fa-file {{ display: inline-flex; align-items: center; gap: 7px; max-width: 100%; padding: 5px 11px; border-radius: 9px;
   border: 1px solid var(--fa-line-strong); color: var(--fa-ink-2); font: 500 .84rem/1.3 {style.FONT};
   overflow-wrap: anywhere; background: var(--fa-surface); }}
@@ -217,6 +218,8 @@ html, body {{ background: var(--fa-paper); }}
 #fa-settings > button.label-wrap {{ color: var(--fa-ink-2); font: 500 .88rem/1.4 {style.FONT}; padding: 4px 2px;
   margin: 0;
   width: auto; gap: 8px; }}
+#fa-settings .icon {{ font-size: .7em; color: var(--fa-ink-3); }}
+#fa-settings .icon[style*="90deg"] {{ transform: rotate(-90deg) !important; }}
 #fa-settings .form, #fa-settings .form .block {{ background: none; border: 0 !important; box-shadow: none;
   border-radius: 0; }}
 #fa-settings .form .block {{ padding: 0 !important; }}

@@ -292,7 +292,7 @@ def test_times_to_go_do_not_pretend_to_know_the_second() -> None:
     assert [words.remaining(s) for s in (2, 43, 200, None, float("nan"))] == [
         "a few seconds left", "about 45 s left", "about 3 min left", "", "",
     ]  # fmt: skip
-    assert [words.rough(s) for s in (3, 43, 200, 4000)] == ["3 s", "45 s", "3 min", "1 h 10 min"]
+    assert [words.rough(s) for s in (3, 43, 58, 200, 4000)] == ["3 s", "45 s", "1 min", "3 min", "1 h 10 min"]
 
 
 # ---------------------------------------------------------------- comparison
