@@ -11,25 +11,79 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from assistant.chat.turns import Answered, Effect, FileCard, FileRead, Input, PlanPrepared, RunChanged
+from assistant.chat.turns import Answered, Effect, FileCard, FileRead, Input, PlanPrepared, RunChanged, State
 from assistant.errors import PlainError
 from assistant.jobs import hub, launchers, rundir, worker
-from assistant.jobs.home import Home, display_name, new_run_id, new_secret
+from assistant.jobs.home import MAX_UPLOAD_BYTES, Home, display_name, new_run_id, new_secret
 from assistant.jobs.rundir import About
-from assistant.jobs.store import QueueRow
+from assistant.jobs.store import QueueRow, Store
+from assistant.jobs.try_it import TryIt
 from recipes.plan import Plan
 
 if TYPE_CHECKING:
     from assistant.data.table import Table
-    from assistant.session import Limits, Session
 
 #: Seconds that an evaluation of a file, and an export, may take.
 EVALUATE_SECONDS = 1800.0
 EXPORT_SECONDS = 1800.0
 EXPORT_FORMATS = ("adapter", "merged", "onnx", "gguf")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may use. All that differs in demo mode stands here."""
+
+    demo: bool = False
+    rows: int | None = None  # of the training file; more are sampled down
+    minutes: float | None = None  # of one run
+    runs: int | None = None  # of one visitor
+    waiting: int | None = None  # runs in the queue of the whole server
+    upload_bytes: int = MAX_UPLOAD_BYTES
+    publish: bool = True
+
+
+OPEN = Limits()
+#: A free Space has two cores for everybody: small runs, and few of them.
+DEMO = Limits(
+    demo=True, rows=2000, minutes=5, runs=3, waiting=10, upload_bytes=10 * 1024 * 1024, publish=False
+)  # fmt: skip
+
+
+class Shell(Protocol):
+    """What the effects need of the session that performs them."""
+
+    home: Home
+    store: Store
+    limits: Limits
+    try_it: TryIt
+
+    def state(self, conversation: str) -> State:
+        """What a conversation remembers."""
+        ...
+
+    def hardware(self) -> dict[str, Any]:
+        """This machine."""
+        ...
+
+    def find_run(self, spoken: str, conversation: str | None = None) -> QueueRow:
+        """A run as people name it, if this conversation may see it."""
+        ...
+
+    def status(self, row: QueueRow) -> rundir.Status:
+        """How a run stands."""
+        ...
+
+    def changed(self, row: QueueRow, *, with_result: bool = False) -> RunChanged:
+        """The event that tells how a run stands."""
+        ...
+
+    def resume(self, row: QueueRow) -> None:
+        """Put a run that ended early back into the queue."""
+        ...
 
 
 def file_card(home: Home, upload: str, name: str, role: Literal["train", "test"] = "train") -> FileCard:
@@ -65,7 +119,7 @@ def parts(error: PlainError) -> dict[str, str]:
 class Effects:
     """Performs the effects of one message. `started`: the runs that were put into the queue."""
 
-    def __init__(self, session: Session, conversation: str, *, dry_run: bool, visitor: str) -> None:
+    def __init__(self, session: Shell, conversation: str, *, dry_run: bool, visitor: str) -> None:
         self._session = session
         self._home = session.home
         self._conversation = conversation
@@ -339,7 +393,7 @@ def check_can_run(plan: Plan) -> None:
 
 
 def create_run(
-    session: Session,
+    session: Shell,
     plan: Plan,
     tables: dict[str, Table],
     *,
@@ -388,13 +442,11 @@ def sampled(table: Table, limit: int | None, seed: int) -> Table:
     """At most `limit` rows, drawn at random by the plan's seed, in their old order."""
     if limit is None or len(table.frame) <= limit:
         return table
-    from dataclasses import replace
-
     frame = table.frame.sample(n=limit, random_state=seed).sort_index().reset_index(drop=True)
     return replace(table, frame=frame)
 
 
-def remove_run(session: Session, row: QueueRow) -> None:
+def remove_run(session: Shell, row: QueueRow) -> None:
     """Remove a run from the list and from the disk.
 
     Raises:
@@ -418,7 +470,7 @@ def remove_run(session: Session, row: QueueRow) -> None:
         shutil.rmtree(trash, ignore_errors=True)
 
 
-def model_folder(session: Session, row: QueueRow) -> Path:
+def model_folder(session: Shell, row: QueueRow) -> Path:
     """The folder of a run that has a model to use; a stopped run keeps its best state.
 
     Raises:
@@ -436,12 +488,12 @@ def model_folder(session: Session, row: QueueRow) -> Path:
     return folder
 
 
-def predict(session: Session, row: QueueRow, inputs: list[Any]) -> list[dict[str, Any]]:
+def predict(session: Shell, row: QueueRow, inputs: list[Any]) -> list[dict[str, Any]]:
     """One answer an input."""
     return session.try_it.ask(model_folder(session, row), inputs)
 
 
-def evaluate(session: Session, row: QueueRow, table: Table) -> dict[str, Any]:
+def evaluate(session: Shell, row: QueueRow, table: Table) -> dict[str, Any]:
     """Score a run's model on a table: `{"rows", "metrics", …}`."""
     from assistant.data.table import write_rows
 
@@ -467,7 +519,7 @@ def evaluate(session: Session, row: QueueRow, table: Table) -> dict[str, Any]:
     return answer
 
 
-def export(session: Session, row: QueueRow, form: str, out: Path | None = None) -> list[dict[str, Any]]:
+def export(session: Shell, row: QueueRow, form: str, out: Path | None = None) -> list[dict[str, Any]]:
     """Write the model as files: `[{"name", "path", "bytes"}]`.
 
     Args:
@@ -488,7 +540,7 @@ def export(session: Session, row: QueueRow, form: str, out: Path | None = None) 
     ]
 
 
-def compare_runs(session: Session, rows: list[QueueRow]) -> dict[str, Any]:
+def compare_runs(session: Shell, rows: list[QueueRow]) -> dict[str, Any]:
     """Finished runs side by side: `{"runs": [{"id", "number", "title", "result"}], "text": Markdown}`.
 
     Raises:

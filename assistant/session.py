@@ -38,10 +38,10 @@ from assistant.chat.turns import (
     State,
     Turn,
 )
-from assistant.effects import Effects, file_card, parts
+from assistant.effects import DEMO, OPEN, Effects, Limits, file_card, parts
 from assistant.errors import PlainError
 from assistant.jobs import rundir
-from assistant.jobs.home import MAX_UPLOAD_BYTES, Home, display_name, is_secret
+from assistant.jobs.home import Home, display_name, is_secret
 from assistant.jobs.launchers import Machine
 from assistant.jobs.rundir import ENDED
 from assistant.jobs.store import QueueRow, Store
@@ -59,26 +59,6 @@ MAX_FILES = 10
 MAX_EFFECTS = 20
 #: What a dry run does not do: it decides and answers, but starts, deletes and publishes nothing.
 _ACTS = {"start_run", "stop_run", "resume_run", "predict", "evaluate", "export", "delete_run", "publish", "forget_file"}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one visitor may use. All that differs in demo mode stands here."""
-
-    demo: bool = False
-    rows: int | None = None  # of the training file; more are sampled down
-    minutes: float | None = None  # of one run
-    runs: int | None = None  # of one visitor
-    waiting: int | None = None  # runs in the queue of the whole server
-    upload_bytes: int = MAX_UPLOAD_BYTES
-    publish: bool = True
-
-
-OPEN = Limits()
-#: A free Space has two cores for everybody: small runs, and few of them.
-DEMO = Limits(
-    demo=True, rows=2000, minutes=5, runs=3, waiting=10, upload_bytes=10 * 1024 * 1024, publish=False
-)  # fmt: skip
 
 
 class StoredMessage(BaseModel):
@@ -128,7 +108,7 @@ class Session:
     def __init__(self, home: Path | None = None, *, demo: bool = False) -> None:
         self.home = Home(home)
         self._log = open_log(self.home)
-        self.limits = DEMO if demo else OPEN
+        self.limits: Limits = DEMO if demo else OPEN
         if demo:  # the owner's token is not for visitors
             for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN"):
                 os.environ.pop(name, None)
