@@ -329,14 +329,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._speed = Speed()
         self._step_started = 0.0
         self._checkpoint_seconds = 0.0
-        self._last_checkpoint = -math.inf
+        self._last_checkpoint = time.monotonic()
         self._deadline = time.monotonic() + run.seconds_left() * job.share_of_time
 
     # What Trainer tells us
 
     def on_train_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         """The clock of the checkpoints starts; a resumed run may know a shorter schedule."""
-        self._last_checkpoint = time.monotonic() if state.global_step else -math.inf
+        self._last_checkpoint = time.monotonic()
         state.max_steps = self.schedule.total_steps
         self.run.progress(state.global_step, state.max_steps, None, "training")
 

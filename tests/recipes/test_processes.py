@@ -39,14 +39,14 @@ def log_of(plan: Path) -> str:
     return (plan.parent / "log.txt").read_text(encoding="utf-8")[-3000:]
 
 
-def wait_for(plan: Path, kind: str, process: subprocess.Popen[bytes], seconds: float = 120) -> Any:
+def wait_for(plan: Path, kind: str, process: subprocess.Popen[bytes] | None, seconds: float = 120) -> Any:
     """The first event of a kind."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for event in read_events(plan.parent / "events.jsonl")[0]:
             if event.kind == kind:
                 return event
-        assert process.poll() is None, log_of(plan)
+        assert process is None or process.poll() is None, log_of(plan)
         time.sleep(0.05)
     raise AssertionError(f"no {kind} event in {seconds} seconds: {log_of(plan)}")
 
@@ -94,11 +94,11 @@ def test_killed_and_started_again(new_run: Callable[..., Path], run_here: Callab
 
 def test_a_signal_stops_cleanly(new_run: Callable[..., Path]) -> None:
     """SIGTERM to the group: the best state is kept, the last word is `cancelled`."""
-    plan = new_run("full", **{"training.epochs": 1000})
+    plan = new_run("full", **{"training.epochs": 200})
     process = launch(plan)
     wait_for(plan, "checkpoint", process)
     os.killpg(process.pid, signal.SIGTERM)
-    process.wait(timeout=120)
-    last = read_events(plan.parent / "events.jsonl")[0][-1]
-    assert (last.kind, last.model_kept) == ("cancelled", True)
+    process.wait(timeout=120)  # the launcher goes at once, the run itself tidies up first
+    last = wait_for(plan, "cancelled", None)
+    assert last.model_kept
     assert (plan.parent / "model" / "config.json").is_file()
