@@ -8,10 +8,15 @@ asks every two seconds whether something changed. A reload, a second tab or a ne
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import logging
+import os
+import shutil
+import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +44,6 @@ TICK_SECONDS = 2.0
 ANSWERS_AT_ONCE = 8
 STORAGE_KEY = "finetune-assistant-chat"
 LOCAL_HOSTS = ["127.0.0.1", "localhost", "[::1]", "::1"]
-FILE_TYPES = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".zip", ".conll", ".gz"]
 
 
 #: What the browser needs of a `gr.HTML` component; each further property costs every page at every change.
@@ -74,7 +78,7 @@ def build(session: Session) -> gr.Blocks:
     """The page of a session."""
     pages = Pages(session)
     with gr.Blocks(
-        title="Finetune Assistant", analytics_enabled=False, fill_height=True, delete_cache=(3600, 86400)
+        title="Finetune Assistant", analytics_enabled=False, fill_height=True, delete_cache=(600, 3600)
     ) as page:
         browser = gr.BrowserState("", storage_key=STORAGE_KEY, secret=STORAGE_KEY)
         seen, busy = gr.State(""), gr.State(False)
@@ -88,7 +92,7 @@ def build(session: Session) -> gr.Blocks:
         form = settings.Form()
         mode = gr.HTML("", elem_id="fa-mode", js_on_load=None, apply_default_css=False)
         box = gr.MultimodalTextbox(
-            elem_id="fa-box", show_label=False, file_count="multiple", file_types=FILE_TYPES, max_lines=8,
+            elem_id="fa-box", show_label=False, file_count="multiple", max_lines=8,
             max_plain_text_length=20_000, placeholder=theme.PLACEHOLDER, autofocus=True,
             html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=True),
         )  # fmt: skip
@@ -263,6 +267,7 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
     Raises:
         PlainError: port-taken.
     """
+    _keep_uploads_private()
     page = build(session)
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, max_size=200)
     try:
@@ -284,8 +289,20 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
     if block:
         sys.stdout.write(f"Finetune Assistant is open at {address}\nPress Ctrl-C to close it; a run goes on.\n")
         sys.stdout.flush()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that everything is closed in order
         page.block_thread()
     return app
+
+
+def _keep_uploads_private() -> None:
+    """Gradio's own place for uploads is one folder that every user of the machine can read: take one of our own.
+
+    The session keeps its copy in the home, so that this one goes with the process.
+    """
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="finetune-assistant-uploads-")
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _server_options(session: Session, host: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -327,6 +328,7 @@ def test_a_taken_port_is_said_plainly(talking: Talking, monkeypatch: pytest.Monk
     def taken(*_: Any, **__: Any) -> None:
         raise OSError("Cannot find empty port in range")  # as Gradio says it
 
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(talking.home.root / "uploads-of-the-page"))
     monkeypatch.setattr(gr.Blocks, "launch", taken)
     with pytest.raises(PlainError, match="port 4711") as caught:
         in_a_loop(lambda: app.launch(talking, port=4711, block=False))
@@ -338,3 +340,10 @@ def test_only_local_hosts_are_answered_at_home_and_all_on_a_public_server(talkin
         app._server_options(talking, host)["middleware"][0].kwargs["allowed_hosts"] for host in ("127.0.0.1", "0.0.0.0")
     ]
     assert "localhost" in hosts[0] and "*" not in hosts[0] and hosts[1] == ["*"]
+
+
+def test_uploads_are_private_to_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "x")  # so that it is put back
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    app._keep_uploads_private()
+    assert Path(os.environ["GRADIO_TEMP_DIR"]).stat().st_mode & 0o077 == 0
