@@ -267,6 +267,8 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
     Raises:
         PlainError: port-taken.
     """
+    if block:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that everything is closed in order
     _keep_uploads_private()
     page = build(session)
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, max_size=200)
@@ -289,7 +291,6 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
     if block:
         sys.stdout.write(f"Finetune Assistant is open at {address}\nPress Ctrl-C to close it; a run goes on.\n")
         sys.stdout.flush()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that everything is closed in order
         page.block_thread()
     return app
 
