@@ -54,7 +54,8 @@ def test_plain_libraries_load_the_model(
     """Each form in which a model is saved gives the same answers without our code, and with it."""
     monkeypatch.setattr("recipes.parts.probe.better_pooling", lambda _compared: pooling)
     monkeypatch.setattr("recipes.parts.linear_head.Quality.beats", lambda *_: True)  # keep what was trained
-    plan = new_run(method, **{"training.learning_rate": 1e-4})
+    # A random body's summaries hardly differ, so the head on them is steep: only tiny steps keep it useful.
+    plan = new_run(method, **{"training.learning_rate": 1e-6})
     done = run_here(plan)
     assert done.code == 0, done.last
     form = "peft" if method == "lora" else "transformers"
