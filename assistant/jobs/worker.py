@@ -210,7 +210,8 @@ class Worker:
             return
         except (OSError, ValueError, KeyError) as error:
             log.exception("the run %s could not be launched", row.run)
-            self._fail(row.run, "launch-failed", f"The run could not be started: {error}.", "", "Try it again.")
+            what = f"The run could not be started: {error}."
+            self._fail(row.run, "internal-error", what, f"The details are in {self._home.log}.", "Try it again.")
             return
         former = self._children.pop(row.run, None)
         if former is not None:

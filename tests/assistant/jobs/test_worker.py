@@ -310,3 +310,16 @@ def test_the_thread_works_until_it_is_closed(home: Home, store: Store, add: Add,
     worker.close()
     assert ended == [row.run]
     assert status(store, row) == "finished"
+
+
+def test_a_launch_that_fails_is_told_and_the_queue_goes_on(
+    worker: Worker, home: Home, store: Store, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = worker._targets["local"]
+    real = launcher.command
+    monkeypatch.setattr(launcher, "command", lambda launch: ["/no/such/program"])
+    row = add("finish")
+    assert run_to_end(worker, store, row) == "failed"
+    assert rundir.last_word(home.run_dir(row.run)).code == "internal-error"
+    monkeypatch.setattr(launcher, "command", real)
+    assert run_to_end(worker, store, add("finish")) == "finished"
