@@ -80,7 +80,7 @@ def p_value(p: float) -> str:
     return f"p = {p:.1g}" if p < 0.001 else f"p = {p:.2g}"
 
 
-def more_rows(missing: int, test_fraction: float | None, noun: str, difference: float | None) -> str:
+def more_rows(missing: int, test_fraction: float | None, noun: str, difference: float | None, kind: str) -> str:
     """How many more rows would show a difference, in round numbers.
 
     Args:
@@ -88,11 +88,12 @@ def more_rows(missing: int, test_fraction: float | None, noun: str, difference: 
         test_fraction: share of all rows that is held out: the labelled rows to collect are as many times more.
         noun: what the rows are, in the plural.
         difference: between two shares, as 0.05; None: no size is named.
+        kind: of rows that are wanted: "test", or "labelled" where every row is tested.
     """
     missing = max(missing, 10)
     size = f"a difference of {100 * difference:.0f} points" if difference else "a difference of this size"
     if not test_fraction:
-        return f"About {_round_up(missing):,} more labelled {noun} would show {size}."
+        return f"About {_round_up(missing):,} more {kind} {noun} would show {size}."
     labelled = _round_up(math.ceil(missing / test_fraction))
     return (
         f"About {_round_up(missing):,} more in the test would show {size}: with {100 * test_fraction:.0f} % held out, "

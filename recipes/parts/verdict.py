@@ -103,7 +103,8 @@ def judge(  # noqa: PLR0913 - one flat call reads better than a bag of options
     code = _code(metric, found, theirs, number, cross_validated)
     rival = reached(metric, name_of(best, problem), theirs)
     size = max(abs(found.difference.value), SMALLEST) if metric in SHARES else None
-    wanted = more_rows(found.rows_wanted - number, None if cross_validated else test_fraction, noun, size)
+    fraction, kind = (None, "labelled") if cross_validated else (test_fraction, "test")
+    wanted = more_rows(found.rows_wanted - number, fraction, noun, size, kind)
     close = abs(found.difference.value) < 1e-12
     return Verdict(
         code=code,

@@ -250,4 +250,9 @@ def test_figures_in_words() -> None:
     assert p_value(1e-9) == "p < 0.0001"
     assert measured("r2", Interval(value=0.1, low=-0.2, high=0.4), 1, "texts", False).startswith("On 1 text it")
     assert "-0.200 to 0.400" in measured("r2", Interval(value=0.1, low=-0.2, high=0.4), 9, "texts", False)
-    assert more_rows(437, None, "texts", 0.05) == "About 440 more labelled texts would show a difference of 5 points."
+    assert (
+        more_rows(437, None, "texts", 0.05, "test") == "About 440 more test texts would show a difference of 5 points."
+    )
+    assert more_rows(437, 0.2, "texts", None, "test").endswith(
+        "would show a difference of this size: with 20 % held out, label some 2,200 more texts."
+    )
