@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,9 +57,9 @@ def status(state: State, text: str, intent: Intent, files_now: tuple[FileCard, .
 
 def stop(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
     """Stop a run, or the trying of a model."""
-    del text, files_now, pending
+    del files_now, pending
     run = find_run(state, intent.slots.get("run"), LIVE)
-    if run is None and state.trying:
+    if state.trying and (run is None or re.search(r"\btry", text, re.IGNORECASE)):
         return Turn(state=state.model_copy(update={"trying": False}), replies=[replies.trying_over()])
     if run is None or run.status not in LIVE:
         unknown = _named_but_unknown(state, intent)
