@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -91,14 +92,30 @@ def _new_files(state: State) -> tuple[FileCard, ...]:
     return tuple(file for file in state.files if file.id in wanted)
 
 
+#: Names that people give to rows that are kept for judging.
+TEST_NAME = re.compile(r"(?<![a-z])(?:test|testing|held[\s_-]?out|holdout|eval|evaluation)(?![a-z])", re.IGNORECASE)
+
+
 def _file_read(state: State, file: FileCard) -> Turn:
     kind, _, rest = (state.pending or "").partition(":")
     if kind == "prepared" and rest.startswith("fix:"):
         return plans.data_fixed(state, file, rest.removeprefix("fix:"))
     waiting = rest.split(",") if kind == "files" else []
     files = [*(known for known in state.files if known.id != file.id), file][-MAX_FILES:]
-    pending = "files:" + ",".join([*waiting, file.id])
-    return Turn(state=state.model_copy(update={"files": files, "pending": pending}), replies=[replies.data_card(file)])
+    together = [*waiting, file.id]
+    files = _test_file_told_apart(files, together)
+    state = state.model_copy(update={"files": files, "pending": "files:" + ",".join(together)})
+    return Turn(state=state, replies=[replies.data_card(file)])
+
+
+def _test_file_told_apart(files: list[FileCard], together: list[str]) -> list[FileCard]:
+    """Of files that came together with the same columns, the one whose name says so holds the test rows."""
+    came = [file for file in files if file.id in together]
+    columns = {file.id: [column.get("name") for column in file.profile.get("columns", [])] for file in came}
+    tests = [file for file in came if TEST_NAME.search(file.name)]
+    if len(tests) != 1 or not any(columns[file.id] == columns[tests[0].id] for file in came if file is not tests[0]):
+        return files
+    return [file.model_copy(update={"role": "test"}) if file.id == tests[0].id else file for file in files]
 
 
 def _file_refused(state: State, event: FileRefused) -> Turn:

@@ -38,9 +38,12 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     anew = state.plan is not None and state.plan.base_model is not None and bool(slots.get("task") or files_now)
     wish = _merged({} if anew else state.wish, slots, state.plan)
     goal = text.strip()[:2000] if anew or not state.goal else state.goal
-    train = next((file for file in reversed(files_now)), None) or _training_file(state)
+    train = next((file for file in reversed(files_now) if file.role == "train"), None) or _training_file(state)
     if slots.get("data.source") and not files_now:
         train = None
+    test = next((file for file in files_now if file.role == "test"), None)
+    if test is not None:
+        wish = {"data.test_source": test.name} | wish
     state = state.model_copy(update={"wish": wish, "goal": goal})
     extra = _extra_replies(slots)
     if train is None:
