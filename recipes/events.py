@@ -1,8 +1,8 @@
 """The events and the result: what comes out of a run. Standard library and pydantic only.
 
-`events.jsonl` holds one JSON object a line, `{"at": seconds since the epoch, "kind": …}`. First is `started`; the last is
-one of `finished`, `failed`, `cancelled`; steps never go back except after a `resumed`. One process writes (rank 0); a
-reader keeps a byte offset, stops at the last newline and skips kinds that it does not know.
+`events.jsonl` holds one JSON object a line, `{"at": seconds since the epoch, "kind": …}`. First is `started`; the last
+is one of `finished`, `failed`, `cancelled`; steps never go back except after a `resumed`. One process writes (rank 0);
+a reader keeps a byte offset, stops at the last newline and skips kinds that it does not know.
 """
 
 from __future__ import annotations

@@ -137,9 +137,11 @@ class Evaluation(Strict):
         None
     )
     test_fraction: Annotated[
-        float | None, Field(gt=0, lt=0.9, description="share of the rows held out for the verdict; more: surer verdict, "
-                                                      "fewer rows to learn from")
-    ] = None  # fmt: skip
+        float | None,
+        Field(
+            gt=0, lt=0.9, description="share of the rows held out for the verdict; more: surer, but fewer to learn from"
+        ),
+    ] = None
     validation_fraction: Annotated[
         float | None, Field(gt=0, lt=0.9, description="share of the other rows that steers the training")
     ] = None

@@ -1,4 +1,4 @@
-"""The house rules that a linter cannot hold: sizes, docstrings, the README's tree, codes with pages, plan fields with words."""
+"""The house rules that a linter cannot hold: sizes, docstrings, the README's tree, plan fields with words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports point one way. The table is the architecture; the test reads every module's imports and holds it to the table."""
+"""Imports point one way. The table is the architecture; every module's imports are held to it."""
 
 from __future__ import annotations
 

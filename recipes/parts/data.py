@@ -102,7 +102,8 @@ def read_records(source: str, folder: Path, split: str = "train") -> list[Record
         import pandas
 
         frame = pandas.read_parquet(path) if path.suffix.lower() == ".parquet" else pandas.read_csv(path)
-        return list(frame.astype(object).where(frame.notna(), None).to_dict("records"))
+        records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        return [{str(name): value for name, value in record.items()} for record in records]
     except (ValueError, OSError) as error:
         raise RecipeError(
             "data-unreadable",
