@@ -240,7 +240,8 @@ class Worker:
     def _look_after(self, row: QueueRow) -> None:
         run_dir = self._home.run_dir(row.run)
         child = self._children.get(row.run)
-        code = child.poll() if child is not None else None  # also frees the process table's entry
+        if child is not None:
+            child.poll()  # frees the process table's entry
         if not run_dir.is_dir():
             self._store.remove_run(row.run)
         elif not was_launched(row, run_dir):
@@ -250,7 +251,7 @@ class Worker:
         else:
             self._asked.discard(row.run)
             self._children.pop(row.run, None)
-            self._record_end(row, run_dir, code)
+            self._record_end(row, run_dir, child.wait() if child is not None else None)
 
     def _press_stop(self, run: str, run_dir: Path) -> None:
         """A run looks for the wish to stop at each step; one that does not get there is asked harder."""
