@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recipes.parts import baselines
 from recipes.parts.baselines import Predictions, majority, name_of, nearest_centroid, word_counts
 from recipes.parts.metrics import MULTI, REGRESSION, SINGLE, score
 
@@ -135,6 +136,17 @@ def test_the_nearest_class_average_with_several_labels_and_with_numbers() -> Non
     assert found.prediction[:, 2].max() == 0
     number = nearest_centroid(features[:150], labels[:150] * 2.5, features[150:], problem=REGRESSION, classes=0)
     assert score(REGRESSION, "mae", labels[150:] * 2.5, number.prediction) < 0.5
+
+
+@pytest.mark.parametrize(
+    "texts", [PRAISE + COMPLAINT, ["很好", "好吃", "好极了", "很好的", "很差", "难吃", "差极了", "很差的"]]
+)
+def test_large_data_are_hashed_and_answered_alike(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.array([1] * 4 + [0] * 4)
+    listed = word_counts(texts, labels, texts, problem=SINGLE, classes=2)
+    monkeypatch.setattr(baselines, "LARGE", 10)
+    hashed = word_counts(texts, labels, texts, problem=SINGLE, classes=2)
+    assert hashed.scores == pytest.approx(listed.scores, abs=1e-3)
 
 
 def test_twenty_five_thousand_rows_take_seconds() -> None:
