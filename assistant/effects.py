@@ -6,6 +6,7 @@ One method an effect; each returns the event that goes back into the dialogue, o
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -429,8 +430,11 @@ def create_run(
             rundir.write_json(folder / "run.json", about)
             folder.rename(home.run_dir(run))
             store.add_run(about, plan.task or "")
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            what = f"The disk of {home.root} is full: the run's copy of the data does not fit."
+            raise PlainError("disk-full", what, fix="Delete old runs or other files, and start again.") from error
         raise
     row = store.run(run)
     if row is None:  # only if another process removed it in this instant

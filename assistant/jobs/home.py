@@ -91,9 +91,11 @@ class Home:
         self.lock = self.root / "worker.lock"
         self.hub_cache = self.root / "hub.json"
         try:
-            for folder in (self.root, self.runs, self.uploads):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.root.chmod(0o700)
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.database.exists() or not any(self.root.iterdir()):
+                self.root.chmod(0o700)  # a folder that is used for other things too keeps its rights
+            for folder in (self.runs, self.uploads):
+                folder.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise PlainError(
                 "home-not-writable",

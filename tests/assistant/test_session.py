@@ -305,7 +305,7 @@ def test_a_run_that_cannot_be_made_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("assistant.data.table.write_rows", full)
-    session.say(conversation, "start finish")
+    assert session.say(conversation, "start finish").replies[0].text == "start_run: disk-full"
     assert session.runs() == []
     assert list(session.home.runs.iterdir()) == []
 

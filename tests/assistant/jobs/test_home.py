@@ -73,6 +73,17 @@ def test_the_home_is_for_its_owner_alone(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
     assert Home(home.root).root == home.root
+    (tmp_path / "empty").mkdir(mode=0o755)
+    assert stat.S_IMODE(Home(tmp_path / "empty").root.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_is_used_for_other_things_keeps_its_rights(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine").chmod(0o755)
+    (tmp_path / "mine" / "thesis.txt").touch()
+    home = Home(tmp_path / "mine")
+    assert stat.S_IMODE(home.root.stat().st_mode) == 0o755
+    assert stat.S_IMODE(home.runs.stat().st_mode) == stat.S_IMODE(home.uploads.stat().st_mode) == 0o700
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
