@@ -49,7 +49,7 @@ _START = re.compile(
     r"|kick|do it|do that|do so|get going|let us go|make it so|make it happen|go ahead|lgtm|approved?|confirm(?:ed)?"
     r"|agreed?"
     r"|looks? (?:good|great|fine|perfect|right)|sounds? (?:good|great|fine|perfect|right)|perfect|yes|yep|yeah|yup|ok"
-    r"|okay|sure|alright|fine|of course|absolutely|definitely|ready|green light|engage|i am happy with)\b"
+    r"|okay|sure|alright|fine|of course|absolutely|definitely|ready|green light|engage|hit it|i am happy with)\b"
 )
 _START_WORDS = words_of(
     """
@@ -62,7 +62,7 @@ _START_WORDS = words_of(
     """
 )
 _STOP = re.compile(
-    r"\b(?:stop\w*|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end it|end the|quit|pause\w*|terminate"
+    r"\b(?:stop|stopping|stops|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end it|end the|quit|pause\w*|terminate"
     r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
     r"|it|this) is enough|that will do)\b|^enough\b"
 )
@@ -230,7 +230,7 @@ _STATUS = re.compile(
 )
 _STATUS_WORDS = words_of(
     """
-    status epochs steps many progress eta done finish finished ready complete completed over running going
+    status epochs steps many come progress eta done finish finished ready complete completed over running going
     started stopped working stuck crashed hanging ended alive far long much longer time left remaining remain
     remains until till doing happening news update updates check check-in stand stands epoch step wait waiting
     minutes hours percent everything tell show me coming along current currently look looking busy it's thats
@@ -261,11 +261,15 @@ _COMPARE = re.compile(
     r"|\brun \d+ (?:vs\.?|versus|against|or|compared (?:to|with)) (?:run )?\d+"
     r"|\bdifference between (?:runs? )?\d+ and (?:run )?\d+|\bdifferences? (?:between|of) (?:the "
     r"|my )?(?:\w+ )?(?:runs|trainings|models)\b|\brun \d+ (?:\w+ ){0,3}(?:better|worse|faster) than\b"
-    r"|\bbetter than (?:the )?(?:last|previous|first|run|before)|\bside by side\b|\b(?:my |the )?best (?:run|model"
+    r"|\bbetter than (?:the )?(?:last|previous|first|run|before)|\brun \d+ (?:\w+ ){0,2}(?:beat|win|outperform)\w*"
+    r"|\b(?:beat|outperform)\w* run \d+|\bside by side\b|\b(?:my |the )?best (?:run|model"
     r"|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
 )
 _IMPROVE = re.compile(
-    r"\b(?:get|reach|achieve|have|obtain|want|need|like) (?:an? |some |even |to |get )*(?:higher|better|more"
+    r"\bhow (?:can|could|do|does|would|will) (?:the |my |its )?(?:\w+ )?(?:accuracy|f1|score|result|results|model"
+    r"|quality|precision|recall|it)"
+    r" (?:go up|get (?:better|higher)|increase|improve|rise|become better)\b|\b(?:get|reach|achieve|have|obtain|want"
+    r"|need|like) (?:an? |some |even |to |get )*(?:higher|better|more"
     r"|improved) (?:accuracy|score|f1|results?|quality|performance|precision|recall)\b|\b(?:make|get|making"
     r"|getting) (?:it|this|that|them|the \w+|my \w+) (?:even |any |a bit |a little |much |way )?(?:better|smarter"
     r"|more accurate|stronger)\b|\b\d+ ?%?[^.;]{0,20}\b(?:is|are|that is|seems|sounds) (?:\w+ )?(?:bad|poor|low"
@@ -300,7 +304,12 @@ _EXPORT = re.compile(
     r"|\b(?:adapter|model|merged) files?\b"
 )
 _CHECK = re.compile(
-    r"\b(?:check|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|profile|validat\w*"
+    r"\btell me (?:something |more )?about (?:my|the|this|that) (?:\w+ )?(?:data|file|csv|table|set|zip|upload"
+    r"|spreadsheet)\b"
+    r"|\b(?:is|are) (?:something|anything|rows|values|cells|labels|texts) (?:missing|wrong|broken|empty|lacking|odd"
+    r"|strange)\b"
+    r"|\bwhat do (?:the|my|these|those) (?:columns|labels|rows|fields|classes) (?:mean|contain|hold|say)\b|\b(?:check"
+    r"|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|profile|validat\w*"
     r"|review|explore|verify|diagnos\w*|go (?:over|through)|test|assess|have a look"
     r"|take a look)\b[\w ,']{0,35}\b(?:data|file|csv|table|data ?set|upload|rows|columns|spreadsheet|excel|zip|labels"
     r"|quality)\b"
@@ -406,6 +415,11 @@ _HELLO = re.compile(r"^(?:hi|hello|hey|good (?:day|morning|evening|afternoon)|ha
 _THANKS = re.compile(r"\b(?:thanks?|thank you|cheers|thx|merci|danke|gracias|appreciate)\b")
 
 
+def is_undo(text: str) -> bool:
+    """A wish to take the last change back."""
+    return bool(_UNDO.search(text)) and not re.search(r"\bnot undo\b", text)
+
+
 def is_stop(text: str) -> bool:
     """A wish that a run ends; questions about an end are none."""
     if re.search(r"\b(?:why|when|how|what|did|has)\b", text):
@@ -438,7 +452,7 @@ def found(text: str, raw: str, *, has_plan: bool, with_file: bool, trying: bool)
     """
     run = run_slot(text)
     slots: dict[str, Any] = {"run": run} if run is not None else {}
-    if _UNDO.search(text) and not re.search(r"\bnot undo\b", text):
+    if is_undo(text):
         return "undo", {}
     if _COMPARE.search(text) and len(run_numbers(text)) != 1 and not with_file:
         return "compare", {"runs": run_numbers(text)}
@@ -557,6 +571,14 @@ def _about_model(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[
         return "predict", {"input": given}
     evaluate = _EVALUATE.search(text)
     at_hand = _MODEL_AT_HAND.search(text)
+    made = re.search(
+        r"\b(?:with|by|using|of|is|does|how|apply|run|use|test|on|against|let)\b[\w ]{0,20}\b(?:the|my|our|your"
+        r"|finished|trained|tuned"
+        r"|last|existing|new) (?:\w+ )?(?:model|classifier|bot|run)\b|\brun \d+\b",
+        text,
+    )
+    if with_file and made and not re.search(r"\b(?:train|teach|fine-?tune|build|make|create|want|need)\b", text):
+        return "evaluate", {}
     if (
         evaluate
         and at_hand

@@ -23,7 +23,8 @@ IMAGE = re.compile(
     r"|looks like|spectrogram images?|charts?|diagrams?)\b"
 )
 AUDIO = re.compile(
-    r"\b(?:audio|sounds?|recordings?|recorded|voices?|spoken|(?<!of )(?<!of-)(?<!hate )(?<!toxic )speech|speak\w*"
+    r"\b(?:audio|sounds?(?! like)|recordings?|recorded|voices?|spoken|(?<!of )(?<!of-)(?<!hate )(?<!toxic )speech"
+    r"|speak\w*"
     r"|speaker|acoustic\w*|noises?|clips?|wavs?|mp3s?|flac|podcasts?|dictat\w*|microphone|mic|songs?|music|melod\w*"
     r"|genres? of (?:music|songs?)|bird ?songs?|chirp\w*|cough\w*|heartbeats?|engine sounds?|hum|humming|barks?"
     r"|barking|listen\w*|hear\w*|phone calls?|voicemails?|voice messages?|memos?|interviews?"
@@ -200,7 +201,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|good answers?|give answers?|suggest (?:\w+ )?(?:repl(?:y|ies)|answers?)|draft\w* (?:\w+ ){0,2}(?:repl(?:y"
          r"|ies)|answers?|responses?)", 1.8),
         (r"(?:in the|the|my|our|his|her|their|this|same|author'?s?) (?:\w+ ){0,2}(?:style|voice|tone|manner)(?: of)?"
-         r"|(?:writ|sound)\w* (?:\w+ ){0,3}(?:like|as|in the (?:style|voice))|imitat\w*|mimic\w*|ghost ?writ\w*", 2.0),
+         r"|writ\w* (?:\w+ ){0,3}(?:like|as|in the (?:style|voice))|sounds? (?:just )?(?:like|as) (?:me|us|him|her"
+         r"|our|my|his|the|a human|they)|imitat\w*|mimic\w*|ghost ?writ\w*", 2.0),
         (r"(?:generat|writ|compos|continu|creat|invent|produc|complet)\w* (?:\w+ ){0,4}(?:texts?|poems?|poetry"
          r"|stor(?:y|ies)|lyrics|product descriptions?|essays?|novels?|jokes?|recipes?|code|definitions?|dialogues?"
          r"|e-?mails|blog posts|letters|verses|haikus?|fiction|sentences)", 2.0),
@@ -217,20 +219,22 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|an?) (?:\w+ ){0,6}(?:not|worse|bad|dislike|do not|rejected|poor)", 2.6),
         (r"(?:good|better|best|liked|winning) (?:and|vs|versus|or|over) (?:an? |the )?(?:bad|worse|worst|disliked"
          r"|losing) (?:answers?|repl\w*|responses?|ones?|versions?|completions?)|thumbs[- ]?(?:up|down)|up-?votes?"
-         r"|which (?:of (?:the )?)?(?:two|2) (?:\w+ )?(?:answers?|repl\w*|responses?)|pairs? of (?:answers|responses"
+         r"|which (?:of (?:the )?)?(?:two|2) (?:\w+ ){0,3}(?:answers?|repl\w*|responses?|better|prefer\w*|best)"
+         r"|pairs? of (?:answers|responses"
          r"|replies)|ranked (?:answers|responses)|(?:two|2) (?:answers|responses|replies)|better (?:answer|reply"
          r"|response)s?|human feedback", 2.2),
     ),
     "similar": (
         (r"similar\w*|semantic\w*|embedding\w*|sentence[- ]?transformers?|sbert\b|vector (?:search|database)"
          r"|bi-?encoder|cross-?encoder|sts\b", 2.6),
-        (r"how (?:close|near|alike|related|far)|close(?:ness)? in meaning|alike\b|same (?:thing|meaning|question"
+        (r"how (?:close|near|alike|related)(?! (?:is|are|it|to|we) (?:it|we|the|done|being))"
+         r"|close(?:ness)? in meaning|alike\b|same (?:thing|meaning|question"
          r"|intent|product|content|idea)|mean(?:s|ing)? the same|paraphrase (?:detect\w*|pairs?|mining|identif\w*)"
          r"|duplicate(?:d)? (?:questions|tickets|posts|products|records|entries|listings|bug)|near[- ]duplicates?"
          r"|entailment", 2.4),
         (r"search(?:es|ing)? (?:\w+ ){0,3}(?:engine|by meaning|through|over|for (?:the )?(?:right|best|matching"
          r"|fitting|relevant))|retriev\w*|find(?:s|ing)? (?:the |me )*(?:\w+ )?(?:most )?(?:similar|related|relevant"
-         r"|matching|fitting|closest|nearest|best match\w*)|match(?:es|ing)? (?:\w+ ){1,6}(?:to|with|and|against)"
+         r"|matching|fitting|closest|nearest|best match\w*)|match(?:es|ing)? (?:\w+ ){1,6}(?:with|and|against)"
          r"|rerank\w*|recommend\w* (?:\w+ ){0,2}(?:articles|similar|products|papers)|link\w* (?:\w+ ){0,4}(?:to"
          r"|with) the (?:right|matching)", 2.2),
         (r"sentence pairs?|pairs of (?:sentences|texts|questions|products)|scored pairs|two (?:sentences|texts"
@@ -339,7 +343,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("video", r"\b(?:generat|creat|mak|produc|edit|classif|understand|analys|caption"
                   r"|summari[sz])\w* (?:\w+ ){0,3}(?:videos?|movies?|films?|animations?|clips of video)\b"
                   r"|\btext[- ]to[- ]video\b|\baction recognition\b|\bvideo (?:classif|generat|caption)\w*"),
-        ("speech-generation", r"\b(?:text[- ]to[- ]speech|tts\b|voice clon\w*|clon\w* (?:my|a|the|his|her) voice"
+        ("speech-generation", r"\b(?:text[- ](?:in)?to[- ]speech|(?:texts?|words|writing) (?:in)?to (?:speech|spoken"
+                              r"|audio|voice)|tts\b|voice clon\w*|clon\w* (?:my|a|the|his|her) voice"
                               r"|read\w* (?:\w+ ){0,4}(?:aloud|out loud)|speech synthesis|synthesi[sz]e? (?:speech"
                               r"|voice|a voice)|(?:speak|talk)s? (?:with|in) (?:my|his|her) voice|sing(?:s)? (?:like"
                               r"|in))"),
@@ -355,7 +360,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("forecasting", r"\b(?:forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
                         r"|day)|tomorrow|in the future|sales|demand|weather|the stock|stock market|revenue|turnover"
                         r"|lottery)|(?:sales|demand|weather|stock) (?:prediction|forecast)\w*|lottery)"),
-        ("reinforcement-learning", r"\b(?:reinforcement learning|play(?:s|ing)? (?:chess|go|atari|mario|poker"
+        ("reinforcement-learning", r"\b(?:reinforcement learning|(?:win|beat)\w* (?:\w+ ){0,2}(?:at|in|against)"
+                                   r"|play(?:s|ing)? (?:chess|go|atari|mario|poker"
                                    r"|video games?|minecraft|the game|a game|games)|drive (?:a|my|the) (?:car|robot)"
                                    r"|robot arm|self[- ]driving)\b"),
         ("clustering", r"\b(?:cluster\w*|unsupervised|without (?:any )?labels|topic model\w*|lda\b)"),
@@ -393,7 +399,8 @@ HOSTILE = re.compile(
     r"|\b(?:drop|truncate|alter|delete from|insert into|update)\s+(?:table|database|users|runs|schema|\w+ set)\b"
     r"|\bunion\s+(?:all\s+)?select\b|\bselect\s+(?:\*|[\w, ]+)\s+from\b|'\s*or\s*'?1'?\s*=\s*'?1|--\s*$"
     r"|\{\{.*\}\}|\$\{.*\}|\$\(.*\)|%\(\w+\)s|\{0\.__|__class__|__globals__|%n%n|%x%x|\.\./|\.\.\\|\bfile://|/etc/"
-    r"|\bc:\\|\\\\\w+\\|trust_remote_code|\bpickle\b|\b(?:print|show|reveal|dump|list"
+    r"|\bc:\\|\\\\\w+\\|trust_remote_code|\bpickle\b|https?://\S+[^.]*\b(?:run|execute|install|open)\b|\b(?:run"
+    r"|execute|install|download|open) (?:\w+ )?https?://\S+|\b(?:print|show|reveal|dump|list"
     r"|give)\w* (?:me )?(?:\w+ ){0,3}(?:the )?(?:root|server|system) (?:files?|folders?|logs?|password|directory)"
     r"|\bother (?:users?|people)'?s? (?:files?|data|models?|runs?|conversations?)|\b(?:cat|ls|cd|less|more|head|tail"
     r"|type|open|read) (?:~|/|\.\.)\S*"

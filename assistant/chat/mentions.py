@@ -306,7 +306,8 @@ _SMALLER = re.compile(
     r"|llm))?\b(?! (?:batch|learning|rate|lr|step|rank|test|number|set|max))"
 )
 _LARGER = re.compile(
-    r"\b(?:bigger|larger|stronger|more powerful|more capable|heavier)(?: (?:base |language |pre-?trained )?(?:model"
+    r"\b(?:something|anything) (?:bigger|larger|stronger|more powerful|more capable|better)\b|\b(?:bigger|larger"
+    r"|stronger|more powerful|more capable|heavier)(?: (?:base |language |pre-?trained )?(?:model"
     r"|one|network|version|net|variant|bert|llm))\b|\b(?:bigger|larger) please\b|^(?:a )?(?:bigger|larger|stronger)$"
 )
 

@@ -31,6 +31,7 @@ _FULL = re.compile(
     r"|everything|the full|every single)"
     rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except"
     rf"|other))"
+    r"|\b(?:everything|all|all (?:weights|layers|parameters)) (?:is |be |stays? |should be )?trainable"
     r"|\b(?:not|never) freez\w* (?:anything|any|a single)\b|\bfreez\w* (?:nothing|none)\b|\bnothing (?:is |should be "
     r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
     r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"

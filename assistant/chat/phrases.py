@@ -1,7 +1,8 @@
-"""A small index of example phrasings: what the patterns do not read is compared with sentences of known intent.
+"""Small indexes of example sentences: what the patterns do not read is compared with sentences of known meaning.
 
-`phrases.txt` holds one a line, "intent: sentence". Two sentences are alike by the rare words and letter triples that
-they share (cosine of TF-IDF vectors). The index is a fallback: it only speaks when the nearest examples agree.
+`phrases.txt` holds one a line, "intent: sentence"; `requests.txt` the same for tasks. Two sentences are alike by the
+rare words and letter triples that they share (cosine of TF-IDF vectors). An index only speaks when its
+nearest examples agree.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
+from assistant.chat.words import words_of
+
 #: Likeness from which the nearest example is believed; found on held-out phrasings.
 NEAR = 0.5
 #: The same for one or two words, which share letters with anything.
@@ -20,13 +23,24 @@ NEAR_SHORT = 0.75
 AHEAD = 0.06
 #: Longer messages are stories, not commands.
 MOST_WORDS = 14
+MOST_WORDS_OF_REQUEST = 30
+
+_EMPTY = words_of(
+    """
+    a an the it its this that these those my your our his her their me you i we us he she they them please now then
+    and so just can could may might will would should do does did be is are was were have has had am to of for on in
+    at with as by from up out into over about some any all every each no not or but if very want need like get make
+    made give let use using model models ai network computer machine program system something someone thing things
+    train teach learn fine tune tuning help possible able way new good one two other more also when what how there
+    """
+)
 
 
 def nearest(text: str) -> str | None:
     """The intent of the nearest examples; None when nothing is near or two intents are about as near."""
     if not 1 <= len(text.split()) <= MOST_WORDS:
         return None
-    scores = _scores(text)
+    scores = _scores("phrases.txt", text)
     best = sorted(scores.items(), key=lambda pair: -pair[1])[:2]
     if (
         not best
@@ -37,9 +51,25 @@ def nearest(text: str) -> str | None:
     return best[0][0]
 
 
-def _scores(text: str) -> dict[str, float]:
-    """Intent -> likeness of its nearest example."""
-    names, index, idf = _index()
+def like_request(text: str) -> dict[str, float]:
+    """Task -> likeness of its nearest example request, 0 to 1; "none" stands for what is no request for a training.
+
+    Only words that carry meaning count, and there must be two of them.
+    """
+    content = _content(text)
+    if not 2 <= len(content.split()) <= MOST_WORDS_OF_REQUEST:
+        return {}
+    return _scores("requests.txt", content)
+
+
+def _content(text: str) -> str:
+    """The words that carry meaning."""
+    return " ".join(word for word in re.findall(r"[^\W\d_]{2,}", text) if word not in _EMPTY)
+
+
+def _scores(file: str, text: str) -> dict[str, float]:
+    """Meaning -> likeness of its nearest example."""
+    names, index, idf = _index(file)
     vector = _vector(text, idf)
     sums: dict[int, float] = defaultdict(float)
     for feature, weight in vector.items():
@@ -52,9 +82,11 @@ def _scores(text: str) -> dict[str, float]:
 
 
 @cache
-def _index() -> tuple[list[str], dict[str, list[tuple[int, float]]], dict[str, float]]:
-    lines = (Path(__file__).parent / "phrases.txt").read_text(encoding="utf-8").splitlines()
+def _index(file: str) -> tuple[list[str], dict[str, list[tuple[int, float]]], dict[str, float]]:
+    lines = (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
     pairs = [line.split(": ", 1) for line in lines if ": " in line and not line.startswith("#")]
+    if file == "requests.txt":
+        pairs = [[name, _content(sentence)] for name, sentence in pairs]
     documents = [Counter(_features(sentence)) for _, sentence in pairs]
     counts = Counter(feature for document in documents for feature in document)
     idf = {feature: math.log(1 + len(documents) / count) for feature, count in counts.items()}

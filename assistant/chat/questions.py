@@ -23,7 +23,8 @@ _ASKS = re.compile(
 _TERM = re.compile(
     r"\b(?:what (?:is|are|was|were|does|do|exactly is|about|the hell is|on earth is)|explain(?: to me| me)?|define"
     r"|describe|meaning of|tell me (?:more )?about|what is meant by|help me understand|do not (?:understand|know"
-    r"|get)(?: what)?|never heard of|confused about|remind me what|how does|how do|teach me about|not sure what"
+    r"|get)(?: what)?|never heard of|confused about|remind me what|how does|how (?:do|should|can) i (?:read|interpret"
+    r"|understand|use|choose|set|pick)|how do(?! i\b)|teach me about|not sure what"
     r"|know what|what does|what do you mean by|what is the point of|what is the (?:idea|purpose|role) (?:of|behind))\s+"
     r"(?:is |are |does |do |the term |the word |a |an |the |this |that |these |those |your |my |exactly |mean by "
     r"|meant by |by |of |so-called |about )*(.+?)(?: (?:mean(?:s|ing)?(?: here| exactly)?|stand(?:s)? for|is|are"
@@ -44,7 +45,8 @@ _PAIR = re.compile(
 _WHY = re.compile(
     r"^(?:\w+[, ]+){0,3}?why\b|\bhow come\b|\bwhat (?:is|was) the reason\b|\bwhat made you\b|\bfor what reason\b"
     r"|\bexplain (?:your|the|this|that|me the|me your) (?:plan|choices?|decision|proposal|settings?|reasons?"
-    r"|reasoning)\b|\bexplain (?:it|that|this|everything)$|\breasons? (?:for|behind)\b|\bhow did you (?:choose|pick"
+    r"|reasoning)\b|^explain(?: (?:it|that|this|everything|please|it please))?[.! ]*$|\breasons? (?:for|behind)\b"
+    r"|\bhow did you (?:choose|pick"
     r"|decide|come up|select|arrive)\b|\bjustify\b|\bwhat speaks (?:for|against)\b"
 )
 _ENOUGH = re.compile(
@@ -87,7 +89,8 @@ _COST = re.compile(
     r"|\bdoes it fit\b|\bwhat (?:hardware|computer|machine) (?:do|does|is)\b"
 )
 _RUN_NUMBERS = re.compile(
-    r"\bwhich (?:class|label|category|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest|easiest|confus\w*"
+    r"\bbetter than (?:guess\w*|chance|random|a coin|the baselines?|nothing)\b"
+    r"|\bwhich (?:class|label|category|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest|easiest|confus\w*"
     r"|weak\w*|mixed up|wrong|poor\w*|problem\w*|difficult)\b|\b(?:worst|weakest|hardest|best) (?:class|label"
     r"|category)\b|\bis (\d+(?:\.\d+)?) ?%(?: \w+){0,2} (?:good|bad|ok|okay|enough|a lot|high|low|great|normal|poor"
     r"|reasonable)\b|\bis (?:that|it|this|the (?:result|accuracy|score|model)) (?:a )?(?:good|any good|bad|ok|okay"
@@ -156,6 +159,11 @@ def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tu
         time = re.search(r"how long|cost|expensive", text)
         return "explain", {"topic": "gpu memory" if memory and not time else "time estimate"}
     if _WHY.search(text):
+        about_plan = has_plan and (
+            re.search(r"\b(?:you|your|this|that|so|plan|chosen|did|not)\b", text) or not find_topic(_stripped(text))
+        )
+        if not about_plan and is_term(text):
+            return "explain", {"topic": find_topic(_stripped(text)) or find_topic(text) or "plan"}
         return "explain", {"topic": _choice(text) or find_topic(_stripped(text)) or "plan"}
     return _term(text, has_plan)
 

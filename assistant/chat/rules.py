@@ -33,7 +33,7 @@ _TRAINS = re.compile(
     r"|has to|learns?|will|is able)\b|\blearn\w*\b|\bclassif\w*\b|\bautomat\w*"
 )
 _STRONGLY_TRAINS = re.compile(
-    r"\b(?:train|teach|fine-?tun|finetun)\w*\b|\b(?:build|make|create|get|want|need)\b(?: \w+){0,4} (?:model"
+    r"\b(?:train|teach|fine-?tune|finetune)s?\b|\b(?:build|make|create|get|want|need)\b(?: \w+){0,4} (?:model"
     r"|classifier|ai|network|bot|chatbot)\b"
 )
 _WISHES = re.compile(
@@ -260,6 +260,8 @@ def _trying(message: Message) -> Intent | None:
 
 
 def _noise(message: Message) -> Intent | None:
+    if message.models.wanted:
+        return None
     letters = re.sub(r"[^\w]", "", message.text)
     if not letters or (not re.search(r"[^\W\d_]{2,}", message.text) and not message.settings):
         return intent("unclear", why="nothing")
@@ -300,6 +302,8 @@ def _yes_or_no(message: Message) -> Intent | None:
         return intent({"fix": "fix_data"}.get(kind, kind), **slots)
     if controls.holds_back(text) and not _other_wishes(message):
         return intent("change")
+    if controls.is_undo(text):
+        return None
     if controls.is_start(text) and not message.files_now and not message.models.wanted and not message.settings:
         resumable = any(run.status in ("cancelled", "interrupted") for run in message.state.runs)
         if controls.is_resume(text) and (resumable or not message.has_plan or controls.run_slot(text) is not None):
@@ -394,6 +398,8 @@ def _help(message: Message) -> Intent | None:
 
 
 def _definition(message: Message) -> Intent | None:
+    if re.search(r"\b(?:of|for|in) (?:the (?:last |latest )?)?run\b", message.text):
+        return None
     about_me = re.search(r"\b(?:you|your)\b", message.text) and controls.is_help(message.text)
     found = None if message.files_now or about_me else read_definition(message.text, message.raw)
     return intent(found[0], **found[1]) if found else None
@@ -411,6 +417,7 @@ def _question(message: Message) -> Intent | None:
 
 
 def _control(message: Message) -> Intent | None:
+    """A wish about runs, data or models, unless the words say more about a plan."""
     found = controls.found(
         message.text,
         message.raw,
@@ -418,40 +425,44 @@ def _control(message: Message) -> Intent | None:
         with_file=bool(message.files_now),
         trying=message.state.trying,
     )
-    if found is None:
+    if found is None or _is_about_the_plan(message, found[0]):
         return None
     name, slots = found
-    strong = message.task.score >= SURE and bool(_STRONGLY_TRAINS.search(message.text))
-    if (
-        name in ("status", "report", "improve", "export", "check_data", "predict")
-        and strong
-        and not _says_no_training(message.text)
-    ):
-        return None
-    if (
-        name in ("improve", "undo")
-        and message.has_plan
-        and (message.settings or message.models.wanted)
-        and name != "undo"
-    ):
-        return None
-    if (
-        name == "undo"
-        and message.has_plan
-        and not re.search(r"\bundo\b|\brevert\b", message.text)
-        and (message.settings or message.models.wanted)
-    ):
-        return None
-    if name == "improve" and message.has_plan and not _finished(message.state) and _ACCURATE.search(message.text):
-        return None
-    if name in ("stop", "resume") and message.settings:
-        return None
     live = any(run.status in ("running", "queued") for run in message.state.runs)
     if name == "status" and message.has_plan and not live and re.search(r"\bhow long\b", message.text):
         return intent("explain", topic="time estimate")
-    if name == "check_data" and message.settings and not _says_no_training(message.text):
-        return None
+    if name == "resume" and _goes_on(message):
+        return intent("start")
     return intent(name, **slots)
+
+
+def _is_about_the_plan(message: Message, name: str) -> bool:
+    """Whether what looks like another wish is a request for a plan, or a change of it."""
+    text = message.text
+    named = bool(message.settings or message.models.wanted)
+    strong = message.task.score >= SURE and bool(_STRONGLY_TRAINS.search(text))
+    results = name in ("status", "report", "improve", "export", "check_data", "predict")
+    if results and strong and not _says_no_training(text):
+        return True
+    if name == "improve":
+        better = not _finished(message.state) and bool(_ACCURATE.search(text))
+        return message.has_plan and (named or better)
+    if name == "undo":
+        return message.has_plan and named and not re.search(r"\bundo\b|\brevert\b", text)
+    if name == "predict":
+        return message.has_plan and (named or bool(message.columns)) and not re.search(r"[\"']", text)
+    if name == "check_data":
+        return bool(message.settings) and not _says_no_training(text)
+    return name in ("stop", "resume", "evaluate") and bool(message.settings)
+
+
+def _goes_on(message: Message) -> bool:
+    """ "good, carry on" before a plan, with no run that could go on, is a yes."""
+    text, plan = message.text, message.plan
+    if plan is None or plan.base_model is None or re.search(r"\brun\b|stopped|left|paus|interrupt|resume", text):
+        return False
+    stopped = any(run.status in ("cancelled", "interrupted", "failed") for run in message.state.runs)
+    return not stopped and bool(re.search(r"\b(?:good|ok|okay|yes|fine|great|right)\b", text))
 
 
 def _says_no_training(text: str) -> bool:
@@ -471,6 +482,8 @@ def _request(message: Message) -> Intent | None:
     if fresh:
         return _fresh(message, slots)
     asked, slots = slots, _as_change(message, slots)
+    if set(slots) == {"then"}:
+        return intent("start")
     if set(slots) - {"refused"}:
         return intent("change", **slots)
     whole = _TRAINS.search(message.text) or len(message.text.split()) >= 5
@@ -522,6 +535,8 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
         return intent("help", kind=controls.help_kind(text))
     if name == "compare":
         return intent("compare", runs=controls.run_numbers(text))
+    if name == "resume" and _goes_on(message) and len(text.split()) <= 4:
+        return intent("start")
     if name in ("start", "unclear"):  # a run starts on a plain yes only, never on a likeness
         return None
     if name in ("undo", "list_runs", "check_data", "fix_data"):

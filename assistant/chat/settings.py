@@ -17,7 +17,7 @@ from recipes.plan import Plan
 
 _LINK = (
     r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size"
-    r"|value)){0,4}\s*"
+    r"|value|becomes?|becoming|goes|go|bigger|larger|smaller|lower|higher)){0,4}\s*"
 )
 _AMOUNT = r"(?:at most|no more than|not more than|max(?:imum)?|up to|about|around|exactly|only|just|for)?\s*"
 
@@ -117,21 +117,33 @@ def read_settings(text: str, plan: Plan | None, rows: int | None = None) -> dict
         rows: the rows of the file at hand, for "hold out 100 rows".
     """
     text = _one_number(text)
-    found: dict[str, Any] = {}
+    found = _counted(text)
+    correction = CORRECTION.search(text)
+    if correction:
+        found |= _counted(text[correction.end() :])
+    found |= {path: value for path, value in _test_share(text, rows).items() if path not in found}
     if plan is not None:
-        found |= _relative(text, plan)
-    for path, value in _counted(text).items():
-        found.setdefault(path, value)
+        changed = _relative(text, plan)
+        found |= {path: value for path, value in changed.items() if path not in found or _AMOUNTS.search(text)}
     for reader in (_early_stopping, _time, _metric, _class_weights):
         for path, value in reader(text).items():
             found.setdefault(path, value)
-    for path, value in _test_share(text, rows).items():
-        found.setdefault(path, value)
     if "training.learning_rate" not in found:
         bare = re.search(r"(?<![\w.-])(\d(?:\.\d+)?e-\d+)\b", text)
         if bare and not negated(text, bare.start()):
             found["training.learning_rate"] = float(bare.group(1))
     return found
+
+
+#: "5 epochs, no, 6": what follows counts.
+CORRECTION = re.compile(
+    r"(?:\.\.\.|[,;.!])\s*(?:no wait|no|sorry|wait|actually|oops|i mean|or rather|rather|make that)\b[\s,]*"
+)
+#: Words that make a number an amount of change: "2 more epochs" sets no 2 epochs.
+_AMOUNTS = re.compile(
+    rf"{NUMBER} (?:\w+ )?(?:more|extra|additional|further|fewer|less|times|x|fold)\b"
+    r"|\b(?:add|remove|drop|take away|by|twice|double|triple|halve|half|quarter|another|divide|multiply)\b"
+)
 
 
 def _one_number(text: str) -> str:
@@ -150,9 +162,16 @@ def _counted(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, pattern in _COUNTED:
         for match in pattern.finditer(text):
-            if path in found or (negated(text, match.start(), match.end()) and not _limit(text, match.start())):
+            if path in found:
                 continue
             value = float(match.group(1))
+            if negated(text, match.start(), match.end()) and not _limit(text, match.start()):
+                other = re.match(
+                    rf"[^.;]{{0,12}}\b(?:use|take|make it|but|rather|do|only|just) {NUMBER}(?! ?%)", text[match.end() :]
+                )
+                if other is None:
+                    continue
+                value = float(other.group(1))  # "not 4 epochs, use 2"
             if path in _WHOLE:
                 if not value.is_integer():
                     continue
@@ -214,6 +233,9 @@ def _relative(text: str, plan: Plan) -> dict[str, Any]:
 def _factor(text: str, name: str, path: str) -> float | tuple[str, float] | None:
     """A factor, or ("add", count); None when the text does not change this setting relatively."""
     again = rf"(?:{name})\b"
+    added = re.search(rf"\b(add|remove|take away|drop) {NUMBER} (?:more |extra )?{again}", text)
+    if added and not negated(text, added.start()):
+        return "add", float(added.group(2)) * (1.0 if added.group(1) == "add" else -1.0)
     number = re.search(rf"{NUMBER} (more|extra|additional|further|fewer|less) {again}", text)
     if number and not negated(text, number.start()):
         sign = -1.0 if number.group(2) in ("fewer", "less") else 1.0
@@ -252,6 +274,7 @@ def _factor(text: str, name: str, path: str) -> float | tuple[str, float] | None
 
         (rf"\b(?:halve|half)(?: as (?:many|much|high|big|long|large))?{_FILLER}{again}"
          rf"|\b{again}[\w ]{{0,20}}?\bhal(?:f|ved?)\b", 0.5),
+        (rf"\bquarter{_FILLER}{again}", 0.25),
         (rf"\b{_DOWN}{_FILLER}{again}|\b{again}[\w ]{{0,25}}?\b{_DOWN}\b", -1.0),
         (rf"\b{_UP}{_FILLER}{again}|\b{again}[\w ]{{0,25}}?\b{_UP}\b", 1.0),
     ]  # fmt: skip

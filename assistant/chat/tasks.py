@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.chat import lexicon
+from assistant.chat.phrases import like_request
+from assistant.chat.settings import CORRECTION
 from assistant.chat.turns import FileCard
 from assistant.chat.words import negated
 
@@ -38,6 +40,8 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
     weights = {name: _weight(text, rows) for name, rows in lexicon.concepts().items()}
     modality = _modality_of_file(file) or _modality(text, weights)
     scores = _scores(weights, modality, text)
+    for near, weight in _near_requests(text, modality).items():
+        scores[near] = scores.get(near, 0.0) + weight
     for hint, weight in hints:
         scores[hint] = scores.get(hint, 0.0) + weight
     from_words = {task: score for task, score in scores.items() if score > 0}
@@ -52,6 +56,29 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
     )
     problem = _problem(weights, best)
     return TaskReading(best if score > 0 else None, problem, score, from_words, modality, second)
+
+
+#: Likeness to an example request from which it counts, and from which it is enough by itself.
+_ALIKE, _VERY_ALIKE = 0.3, 0.42
+
+
+def _near_requests(text: str, modality: str | None) -> dict[str, float]:
+    """What the nearest example requests add to a task's score."""
+    scores = like_request(text)
+    none = scores.pop("none", 0.0)
+    best = max(scores.values(), default=0.0)
+    if best < max(_ALIKE, none):
+        return {}
+    found = {
+        task: score for task, score in scores.items() if score >= max(_ALIKE, 0.9 * best) and _suits(task, modality)
+    }
+    return {task: (1.0 if score >= _VERY_ALIKE else 0.6) * score / best for task, score in found.items()}
+
+
+def _suits(task: str, modality: str | None) -> bool:
+    """Whether a task takes this kind of input; anything suits while the kind is not known."""
+    kinds = {"image": task.startswith(("image", "object")), "audio": task.startswith(("audio", "automatic"))}
+    return modality is None or kinds.get(modality, not any(kinds.values()))
 
 
 def _weight(text: str, rows: tuple[tuple[re.Pattern[str], float], ...]) -> float:
@@ -158,6 +185,9 @@ def read_columns(text: str, file: FileCard | None, task: str | None) -> dict[str
     if file is None:
         return {}
     columns = [column for column in file.profile.get("columns", []) if column.get("name")]
+    correction = CORRECTION.search(text)
+    if correction and any(_mention(text[correction.end() :], column) for column in columns):
+        text = text[correction.end() :]
     mentions = [mention for column in columns if (mention := _mention(text, column) or _by_values(text, column))]
     found: dict[str, Any] = {}
     target_role, input_role = _roles(task)

@@ -36,6 +36,7 @@ _CONTRACTIONS = (
     (re.compile(r"\b(you|we|they)'re\b"), r"\1 are"),
     (re.compile(r"\b(what|how|that|it|where|there|who|he|she|which)'s\b"), r"\1 is"),
     (re.compile(r"\b(whats)\b"), "what is"),
+    (re.compile(r"\b(?:wat|wut|wot|waht)\b"), "what"),
     (re.compile(r"\b(hows)\b"), "how is"),
     (re.compile(r"\b(gonna)\b"), "going to"),
     (re.compile(r"\b(wanna)\b"), "want to"),
@@ -89,12 +90,21 @@ def repair(text: str, vocabulary: Iterable[str], known: Iterable[str] = ()) -> s
             word in right
             or word in wanted
             or word in names
-            or (word[-1] == "s" and (word[:-1] in right or word[:-1] in wanted))
+            or word.removesuffix("s") in right
+            or word.removesuffix("s") in wanted
         ):
+            return word
+        if any(word.startswith(part) or word.endswith(part) for part in _long(wanted)):
             return word
         return _nearest(word, wanted) or word
 
     return re.sub(r"(?<![\w./@-])[a-z]{4,20}(?![\w/@-]|\.\w)", put_right, text)
+
+
+@lru_cache(maxsize=8)
+def _long(vocabulary: frozenset[str]) -> tuple[str, ...]:
+    """Words that make up longer ones: "deduplicate" is no slip of "duplicate"."""
+    return tuple(word for word in vocabulary if len(word) >= 7)
 
 
 def _nearest(word: str, vocabulary: frozenset[str]) -> str | None:
