@@ -62,7 +62,8 @@ _START_WORDS = words_of(
     """
 )
 _STOP = re.compile(
-    r"\b(?:stop|stopping|stops|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end it|end the|quit|pause\w*|terminate"
+    r"\b(?:stop|stopping|stops|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end (?:it|the|this|that|my)|quit|pause\w*"
+    r"|terminate"
     r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
     r"|it|this) is enough|that will do)\b|^enough\b"
 )
@@ -206,7 +207,8 @@ def trailing_start(text: str) -> bool:
 # ---------------------------------------------------------------- everything else
 
 _STATUS = re.compile(
-    r"^(?:done|finished|ready|complete|over)(?: yet| now| already)?\b[ ?!.]*$|\bhow many (?:epochs|steps|minutes"
+    r"\b(?:percent\w*|%) (?:is |are |has been |of it is )?(?:done|finished|complete\w*)\b|^(?:done|finished|ready"
+    r"|complete|over)(?: yet| now| already)?\b[ ?!.]*$|\bhow many (?:epochs|steps|minutes"
     r"|passes) (?:\w+ )?(?:left|remain\w*|to go|done|more|has it|is it|are done|so far)\b|\b(?:is|are|was|has|have"
     r"|did) (?:it|that|this|the (?:run|training|model|job|fine-?tuning)|run \d+|we|they|my (?:run|model|training)"
     r"|everything)(?: \w+){0,3} (?:done|finish(?:ed)?|ready|complete[d]?|over|there yet|running|going|started|stopped"
@@ -230,11 +232,11 @@ _STATUS = re.compile(
 )
 _STATUS_WORDS = words_of(
     """
-    status epochs steps many come progress eta done finish finished ready complete completed over running going
-    started stopped working stuck crashed hanging ended alive far long much longer time left remaining remain
-    remains until till doing happening news update updates check check-in stand stands epoch step wait waiting
-    minutes hours percent everything tell show me coming along current currently look looking busy it's thats
-    moving faster loss curve end expect soon moment give
+    status epochs steps many percentage percent come progress eta done finish finished ready complete completed
+    over running going started stopped working stuck crashed hanging ended alive far long much longer time left
+    remaining remain remains until till doing happening news update updates check check-in stand stands epoch
+    step wait waiting minutes hours percent everything tell show me coming along current currently look looking
+    busy it's thats moving faster loss curve end expect soon moment give
     """
 )
 _REPORT = re.compile(
@@ -261,12 +263,14 @@ _COMPARE = re.compile(
     r"|\brun \d+ (?:vs\.?|versus|against|or|compared (?:to|with)) (?:run )?\d+"
     r"|\bdifference between (?:runs? )?\d+ and (?:run )?\d+|\bdifferences? (?:between|of) (?:the "
     r"|my )?(?:\w+ )?(?:runs|trainings|models)\b|\brun \d+ (?:\w+ ){0,3}(?:better|worse|faster) than\b"
-    r"|\bbetter than (?:the )?(?:last|previous|first|run|before)|\brun \d+ (?:\w+ ){0,2}(?:beat|win|outperform)\w*"
+    r"|\bbetter than (?:the |my )?(?:last|previous|first|run|before|older|old|other|earlier|second|one)"
+    r"|\brun \d+ (?:\w+ ){0,2}(?:beat|win|outperform)\w*"
     r"|\b(?:beat|outperform)\w* run \d+|\bside by side\b|\b(?:my |the )?best (?:run|model"
     r"|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
 )
 _IMPROVE = re.compile(
-    r"\bhow (?:can|could|do|does|would|will) (?:the |my |its )?(?:\w+ )?(?:accuracy|f1|score|result|results|model"
+    r"\b(?:disappointed|dissatisfied|unhappy|frustrated) (?:by|with|about|at)\b|\bhow (?:can|could|do|does|would"
+    r"|will) (?:the |my |its )?(?:\w+ )?(?:accuracy|f1|score|result|results|model"
     r"|quality|precision|recall|it)"
     r" (?:go up|get (?:better|higher)|increase|improve|rise|become better)\b|\b(?:get|reach|achieve|have|obtain|want"
     r"|need|like) (?:an? |some |even |to |get )*(?:higher|better|more"
@@ -304,7 +308,8 @@ _EXPORT = re.compile(
     r"|\b(?:adapter|model|merged) files?\b"
 )
 _CHECK = re.compile(
-    r"\btell me (?:something |more )?about (?:my|the|this|that) (?:\w+ )?(?:data|file|csv|table|set|zip|upload"
+    r"\bcount (?:the |my |all )*(?:rows|lines|labels|classes|examples|entries)\b|\btell me (?:something "
+    r"|more )?about (?:my|the|this|that) (?:\w+ )?(?:data|file|csv|table|set|zip|upload"
     r"|spreadsheet)\b"
     r"|\b(?:is|are) (?:something|anything|rows|values|cells|labels|texts) (?:missing|wrong|broken|empty|lacking|odd"
     r"|strange)\b"
@@ -364,11 +369,14 @@ _PREDICT = re.compile(
     r"|where can i) (?:\w+ )?(?:try|play with|test|use|talk to|chat with) (?:it|the model|my model|with it|that"
     r"|the bot|this)\b(?! on (?:this|another|the|my|a) (?:\w+ )?(?:file|data|set|csv|table))"
     r"|\bwhat (?:would|does|will|did|is) (?:it|the model|your model|my model|run \d+|she|he|the bot|your answer"
-    r"|the answer) (?:\w+ )?(?:say|predict|think|make|answer|reply|decide|guess|give|do with|tell|call|classify|label"
-    r"|for|to|about|of)\b|\bpredict (?:this|the following|that|for|these|it)\b|\b(?:classify|label|predict|tag|score"
-    r"|rate|sort|translate|summari[sz]e|ask|answer|guess|judge|categori[sz]e|which class|what class"
-    r"|what label) ?(?:is |it |this |the following |that |for |would |sentence|text|one|message|review|e-?mail|ticket"
-    r"|the model|about|on|to|as|of)*:|\bdemo mode\b|^try it\b|\bmake a prediction\b|\bpredictions? (?:for|on"
+    r"|the answer) (?!mean)(?:\w+ )?(?:say|predict|think|make|answer|reply|decide|guess|give|do with|tell|call"
+    r"|classify|label"
+    r"|for|to|about|of)\b|\bpredict (?:this|the following|that|for|these|it)\b|\b(?:classify|label|predict|ask|guess"
+    r"|judge):"
+    r"|\b(?:classify|label|predict|tag|score|rate|sort|translate|summari[sz]e|answer|guess|judge|categori[sz]e"
+    r"|which class|what class|what label) (?:is |it |this |the following |that |one |text |sentence |for )+"
+    r"(?:sentence|text|one|message|review|e-?mail|ticket)? ?:|\bdemo mode\b|^try it\b|\bmake a prediction\b"
+    r"|\bpredictions? (?:for|on"
     r"|of) (?:this|the following|these)\b|\bhow would (?:it|the model|you) (?:classify|label|rate|tag|score|sort"
     r"|answer)\b|\bone example\b.*:|\bask it\b"
 )
@@ -536,67 +544,78 @@ def quoted(raw: str) -> str | None:
     return after.group(1).strip() if after else None
 
 
+_LEARNS = re.compile(
+    r"\b(?:train|teach|fine-?tun|classif|predict the|sentiment of|when (?:it is )?(?:done|ready|finished)|afterwards"
+    r"|positive or|learn)\w*"
+)
+_ASKS_ABOUT = re.compile(r"\bwhat (?:is|are|does)\b|\bexplain\b")
+_OTHER_FORMAT = re.compile(r"\b(?:onnx|gguf|ggml|ollama|llama\.?cpp|lm ?studio)\b")
+_TRY_SETTING = re.compile(
+    r"\b(?:try|use|take) (?:it )?(?:with|on) (?:a |an |the )?(?:\w+ )?(?:model|epochs?|gpus?|learning rate|method|lora"
+    r"|full|batch|bigger|smaller|larger|layers)\b"
+)
+_MADE_BEFORE = re.compile(
+    r"\b(?:with|by|using|of|is|does|how|apply|run|use|test|on|against|let)\b[\w ]{0,20}\b(?:the|my|our|your|finished"
+    r"|trained|tuned|last|existing|new) (?:\w+ )?(?:model|classifier|bot|run)\b|\brun \d+\b"
+)
+
+
 def _about_model(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
+    """Publish, export, try or score a finished model."""
     wants, repo, kind = read_publish(text)
-    learns = re.search(
-        r"\b(?:train|teach|fine-?tun|classif|predict the|sentiment of|when (?:it is )?(?:done|ready|finished)"
-        r"|afterwards|positive or|learn)\w*",
-        text,
-    )
-    if wants and not learns and not with_file:
+    if wants and not with_file and not _LEARNS.search(text):
         return "publish", {"repo": repo, "kind": kind}
+    if _exports_plainly(text, with_file):
+        return "export", {"format": _format(text)}
+    tried = _tries(text, raw) if not with_file else None
+    if tried is not None:
+        return tried
+    if _evaluates(text, has_plan, with_file):
+        return "evaluate", {}
+    return ("export", {"format": _format(text)}) if _exports(text, with_file) else None
+
+
+def _exports_plainly(text: str, with_file: bool) -> bool:
+    if _LEARNS.search(text) or _ASKS_ABOUT.search(text):
+        return False
+    imperative = re.search(r"\b(?:export|download) (?:it|the|this|that|my)\b", text)
+    return bool(_OTHER_FORMAT.search(text) or (imperative and not with_file))
+
+
+def _tries(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     given = quoted(raw)
-    if (
-        re.search(r"\b(?:onnx|gguf|ggml|ollama|llama\.?cpp|lm ?studio)\b", text)
-        and not learns
-        and not re.search(r"\bwhat (?:is|are|does)\b|\bexplain\b", text)
-    ):
-        return "export", {"format": _format(text)}
-    if (
-        _PREDICT.search(text)
-        and not with_file
-        and not re.search(
-            r"\b(?:try|use|take) (?:it )?(?:with|on) (?:a |an |the )?(?:\w+ )?(?:model|epochs?|gpus?|learning rate"
-            r"|method|lora|full|batch|bigger|smaller|larger|layers)\b",
-            text,
-        )
-    ):
+    if _PREDICT.search(text) and not _TRY_SETTING.search(text):
         return "predict", {"input": given or _after_predict(raw)}
-    if (
-        given
-        and re.match(r"^\W*(?:try|test|classify|predict|check|what about|and|how about|this|label|sort|rate)\b", text)
-        and not with_file
-        and len(text.split()) < 60
-    ):
-        return "predict", {"input": given}
-    evaluate = _EVALUATE.search(text)
-    at_hand = _MODEL_AT_HAND.search(text)
-    made = re.search(
-        r"\b(?:with|by|using|of|is|does|how|apply|run|use|test|on|against|let)\b[\w ]{0,20}\b(?:the|my|our|your"
-        r"|finished|trained|tuned"
-        r"|last|existing|new) (?:\w+ )?(?:model|classifier|bot|run)\b|\brun \d+\b",
-        text,
+    in_quotes = given is not None and not re.search(r":\s+\S[^\"']*$", raw)
+    verbs = r"try|test|predict|what about|and|how about|this|(?:check|label|sort|rate) (?:this|that|the following)" + (
+        r"|classify|check|label|sort|rate" if in_quotes else ""
     )
-    if with_file and made and not re.search(r"\b(?:train|teach|fine-?tune|build|make|create|want|need)\b", text):
-        return "evaluate", {}
-    if (
-        evaluate
-        and at_hand
-        and not negated(text, evaluate.start())
-        and not re.search(r"\b(?:train|teach|fine-?tune)\b", text)
-    ) and (with_file or not has_plan or re.search(r"\bfinished|trained|run \d|the model|last run\b", text)):
-        return "evaluate", {}
-    export = _EXPORT.search(text)
-    if (
-        export
-        and not negated(text, export.start())
-        and not re.search(r"\b(?:train|teach|fine-?tune)\b", text)
-        and not (
-            with_file and not re.match(r"(?:please |can you |could you )*(?:export|download|convert|save)\b", text)
-        )
-    ) and not re.search(r"\bwhat (?:is|are|does)\b|\bexplain\b", text):
-        return "export", {"format": _format(text)}
+    if given and re.match(rf"^\W*(?:{verbs})\b", text) and len(text.split()) < 60:
+        return "predict", {"input": given}
     return None
+
+
+def _evaluates(text: str, has_plan: bool, with_file: bool) -> bool:
+    if with_file and re.match(r"(?:please |now |and |then )*(?:evaluate|benchmark)\b", text):
+        return True
+    makes = re.search(r"\b(?:train|teach|fine-?tune|build|make|create|want|need)\b", text)
+    if with_file and _MADE_BEFORE.search(text) and not makes:
+        return True
+    match = _EVALUATE.search(text)
+    if not match or not _MODEL_AT_HAND.search(text) or negated(text, match.start()):
+        return False
+    if re.search(r"\b(?:train|teach|fine-?tune)\b", text):
+        return False
+    return with_file or not has_plan or bool(re.search(r"\bfinished|trained|run \d|the model|last run\b", text))
+
+
+def _exports(text: str, with_file: bool) -> bool:
+    match = _EXPORT.search(text)
+    if not match or negated(text, match.start()) or _ASKS_ABOUT.search(text):
+        return False
+    if re.search(r"\b(?:train|teach|fine-?tune)\b", text):
+        return False
+    return not with_file or bool(re.match(r"(?:please |can you |could you )*(?:export|download|convert|save)\b", text))
 
 
 def _after_predict(raw: str) -> str | None:

@@ -45,22 +45,23 @@ TEXT = re.compile(
 _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
     "classify": (
         (r"classif\w*|categori[sz]\w*|categor(?:y|ies)|sort(?:s|ed|ing)?\b|class(?:es)?\b", 1.5),
-        (r"(?:tell|know|see|learn|show|spot|find)\w*(?: me)? (?:\w+ ){0,6}(?:apart|from|difference between"
+        (r"(?:tell|know|see|learn|show|spot|find)\w*(?: me)? (?:[\w'-]+ ){0,6}(?:apart|from|difference between"
          r"|the difference)", 1.2),
         (r"distinguish\w*|differentiat\w*|discriminat\w*|separat\w*|tell apart", 1.4),
         (r"recogni[sz]\w*|identif\w*|detect\w*|spot\w*|flag\w*|filter\w*|screen(?:s|ing)? (?:for|out)", 0.9),
         (r"which (?:kind|type|sort|class|category|department|team|topic|species|breed|language|author|person|one|of"
          r"|brand|model|style|genre|mood)", 1.1),
-        (r"(?:what|which) (?:\w+ ){1,3}(?:is|are|does|belong\w*|it is|this is|was|gets?|goes)", 0.8),
+        (r"(?:what|which) (?:[\w'-]+ ){1,3}(?:is|are|does|belong\w*|it is|this is|was|gets?|goes)", 0.8),
         (r"what (?:kind|type|sort|species|breed|topic|language|emotion|genre|mood)", 1.1),
-        (r"whether|if (?:it|they|this|that|each|an?|the|one|someone|somebody) (?:\w+ ){0,4}(?:is|are|was|has|have"
+        (r"whether|if (?:it|they|this|that|each|an?|the|one|someone|somebody) (?:[\w'-]+ ){0,4}(?:is|are|was|has|have"
          r"|shows?|contains?|will|says?|sounds?)", 0.9),
-        (r"(?:is|are) (?:\w+ ){1,7}(?:for |from |by )?\w+ or \w+$", 0.9),
-        (r"\w+ (?:or|vs\.?|versus|or not) \w+\?|\w+ or not\b|(?:^|, |: )\w+ or \w+ ?(?:\w+)?(?:,|$|\?| please)", 0.9),
+        (r"(?:is|are) (?:[\w'-]+ ){1,7}(?:for |from |by )?\w+ or \w+$", 0.9),
+        (r"\w+ or (?:an? |the )\w+\?|\w+ (?:or|vs\.?|versus|or not) \w+\?|\w+ or not\b|(?:^|, "
+         r"|: )\w+ or \w+ ?(?:\w+)?(?:,|$|\?| please)", 0.9),
         (r"sentiment\w*|polarity|opinions?|mood\b|emotions?|happy ones|angry|toxic\w*|hate(?:ful)? speech|abusive"
          r"|sarcas\w*|tone of", 1.5),
         (r"(?:good|bad|positive|negative|great|poor) (?:and|or|from|versus|vs|ones?)", 1.2),
-        (r"who (?:is|was|are|were) (?:\w+ )?(?:speak|talk|sing|writ|call)\w*|which (?:speaker|person|voice|writer)",
+        (r"who (?:is|was|are|were) (?:[\w'-]+ )?(?:speak|talk|sing|writ|call)\w*|which (?:speaker|person|voice|writer)",
          1.0),
         (r"spam|phishing|fraud\w*|fake|clickbait|junk|scam\w*", 1.5),
         (r"intents?\b|topics?|subjects?|genres?|departments?|urgency|urgent|priority|priorities|severity level", 1.0),
@@ -70,7 +71,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|group(?:s|ed|ing)? (?:them|my|the|these|our|into|by)", 0.7),
         (r"predict\w*|guess\w*|decid\w*|determin\w*|figure out", 0.5),
         (r"(?:predict|guess|tell|know|decide|determine|say|learn|find out|figure out|see|estimate"
-         r"|recogni[sz]e)\w* (?:\w+ ){0,6}?(?:which|who|whether|what kind|what type)\b", 0.9),
+         r"|recogni[sz]e)\w* (?:[\w'-]+ ){0,6}?(?:which|who|whether|what kind|what type)\b", 0.9),
         (r"healthy|sick|disease\w*|defect\w*|broken|damaged|scratch\w*|ripe|normal|abnormal|pneumonia|cancer\w*"
          r"|tumou?rs?|benign|malignant|faulty|cracks?", 0.7),
         (r"species|breeds?|kinds? of|types? of|varieties|brand|churn|complaint\w* or|language (?:it is|is it"
@@ -78,9 +79,10 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
     ),
     "several_labels": (
         (r"multi-?label\w*|(?:several|multiple|many|more than one|different|2 or more"
-         r"|any number of) (?:\w+ )?(?:labels?|tags?|topics?|categor\w*|classes|genres?|themes|emotions|keywords)",
+         r"|any number of) (?:[\w'-]+ )?(?:labels?|tags?|topics?|categor\w*|classes|genres?|themes|emotions|keywords)",
           2.0),
-        (r"(?:all|every|any) (?:of )?(?:the )?(?:\w+ )?(?:labels?|tags?|topics?|categor\w*|that (?:apply|fit|match))",
+        (r"(?:all|every|any) (?:of )?(?:the )?(?:[\w'-]+ )?(?:labels?|tags?|topics?|categor\w*|that (?:apply|fit"
+         r"|match))",
          1.2),
         (r"(?:can|may|might|could|often|sometimes) (?:carry|have|belong to|be|get|fall into|fit|cover|touch"
          r"|match) (?:several|multiple|many|more than one|both|two or more|2 or more|a few|any)", 2.0),
@@ -88,7 +90,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ging)? with all", 0.8),
     ),
     "number": (
-        (r"regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the|the) (?:\w+ )?number\b"
+        (r"regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the|the) (?:[\w'-]+ )?number\b"
          r"|numeric(?:al)?(?: value)?|not (?:a )?class(?:es)?|not categor\w*|no class(?:es)?", 2.0),
         (r"on a scale|from (?:0|1|zero|one) to (?:\d+)|between (?:0|1) and \d+|(?:score|rating|grade|points?"
          r"|percentage|value|price|degree|strength|intensity|severity|difficulty) (?:of|for|from|between|as a|like"
@@ -96,14 +98,15 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"how (?:strong|strongly|severe|difficult|hard|angry|happy|good|positive|much|many|likely|readable|complex"
          r"|expensive|helpful|old)", 0.9),
         (r"\b(?:like|such as|say|eg|e\.g\.) \d+\.\d+|decimals?\b|half stars?|in between", 1.5),
+        (r"(?:marks?|grades?|points?|scores?) (?:from|between|of) \d|give (?:\w+ )?(?:marks|grades)", 2.0),
         (r"estimat\w*|number of stars|star rating|stars\b", 0.7),
     ),
     "boxes": (
         (r"bounding|box(?:es)?\b|object detection|detect(?:or|ion)? (?:of )?objects|rectangles?", 2.5),
-        (r"where (?:\w+ ){0,4}(?:is|are|they|it)\b|locat\w*|position\w*|localis\w*|localiz\w*|draw (?:a )?(?:frame"
+        (r"where (?:[\w'-]+ ){0,4}(?:is|are|they|it)\b|locat\w*|position\w*|localis\w*|localiz\w*|draw (?:a )?(?:frame"
          r"|square)|coordinates", 1.6),
         (r"count(?:s|ed|ing)?\b|how many", 1.6),
-        (r"(?:find|detect|spot|point out|mark|show|circle|locate) (?:\w+ ){0,1}(?:every|all|each|any|where|people"
+        (r"(?:find|detect|spot|point out|mark|show|circle|locate) (?:[\w'-]+ ){0,1}(?:every|all|each|any|where|people"
          r"|cars|faces|persons|objects|vehicles|animals|helmets|pedestrians|plates)", 1.6),
     ),
     "pixels": (
@@ -113,24 +116,28 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ing)? in (?:the|every)|boundar(?:y|ies)|delineat\w*", 1.6),
     ),
     "look_and_talk": (
-        (r"answers? (?:\w+ ){0,3}questions? (?:\w+ ){0,2}(?:about|on)|questions? (?:about|on) (?:\w+ ){0,4}(?:photo"
-         r"|picture|image|chart|diagram|screenshot|scan|page|it)|ask\w* (?:\w+ ){0,3}about (?:\w+ ){0,2}(?:photo"
+        (r"answers? (?:[\w'-]+ ){0,3}questions? (?:[\w'-]+ ){0,2}(?:about|on)|questions? (?:about"
+         r"|on) (?:[\w'-]+ ){0,4}(?:photo"
+         r"|picture|image|chart|diagram|screenshot|scan|page|it)"
+         r"|ask\w* (?:[\w'-]+ ){0,3}about (?:[\w'-]+ ){0,2}(?:photo"
          r"|picture|image|chart|diagram)", 3.0),
         (r"caption\w*|describ\w*|descriptions? (?:of|for|from)|alt[- ]texts?|explains? what|say what is (?:on|in)"
          r"|put into words|vqa|visual question", 2.2),
-        (r"(?:photo|picture|image|scan|screenshot|receipt|invoice|form|chart)s? (?:\w+ ){0,3}(?:to|into) (?:json|text"
+        (r"(?:photo|picture|image|scan|screenshot|receipt|invoice|form|chart)s? (?:[\w'-]+ ){0,3}(?:to|into) (?:json"
+         r"|text"
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
-        (r"read (?:\w+ ){0,4}(?:receipts?|invoices?|charts?|handwriting|forms?|meters?|screenshots?|tables?)|ocr\b"
-         r"|vision[- ]language|vlm\b|multimodal|looks? at (?:\w+ ){1,4}and (?:answer|tell|say|write|describe|explain)",
+        (r"read (?:[\w'-]+ ){0,4}(?:receipts?|invoices?|charts?|handwriting|forms?|meters?|screenshots?|tables?)|ocr\b"
+         r"|vision[- ]language|vlm\b|multimodal|looks? at (?:[\w'-]+ ){1,4}and (?:answer|tell|say|write|describe"
+         r"|explain)",
           2.4),
     ),
     "write_down": (
         (r"transcri\w*|speech[- ](?:to[- ]text|recognition)|asr\b|stt\b|voice[- ]to[- ]text|audio[- ]to[- ]text"
          r"|subtitl\w*|captions? for|dictat\w*", 3.0),
-        (r"(?:writ|typ)\w* (?:\w+ ){0,3}down|(?:in)?to (?:written )?(?:text|words|writing|letters)|what (?:is|was"
-         r"|they|she|he|people|someone|i|we) (?:\w+ )?(?:says?|said|saying|spoken|speak\w*)|as text|written form"
+        (r"(?:writ|typ)\w* (?:[\w'-]+ ){0,3}down|(?:in)?to (?:written )?(?:text|words|writing|letters)|what (?:is|was"
+         r"|they|she|he|people|someone|i|we) (?:[\w'-]+ )?(?:says?|said|saying|spoken|speak\w*)|as text|written form"
          r"|in writing", 2.2),
-        (r"understand\w* (?:\w+ ){0,5}(?:voice|accent|speech|dialect|speaks?|says?|her|him|me|us|them|people"
+        (r"understand\w* (?:[\w'-]+ ){0,5}(?:voice|accent|speech|dialect|speaks?|says?|her|him|me|us|them|people"
          r"|customers|callers|doctors|speakers)|minutes of (?:the |our )?meetings?", 1.8),
         (r"accents?\b|dialects?\b|mumbl\w*|voice assistant|voice (?:memos?|messages?)|voicemails?", 1.0),
     ),
@@ -138,7 +145,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"named entit\w*|entit(?:y|ies)\b|\bner\b|token classification|part[- ]of[- ]speech|pos[- ]tag\w*|iob\b"
          r"|bio tags?|slot filling|chunking", 3.0),
         (r"(?:find|extract|pull|pick|highlight|mark|underline|detect|locate|get|spot|recogni[sz]e|identify|label|tag"
-         r"|collect)\w* (?:out )?(?:\w+ ){0,4}(?:names?|people|persons?|compan\w*|organi[sz]ations?|places|locations"
+         r"|collect)\w* (?:out )?(?:[\w'-]+ ){0,4}(?:names?|people|persons?|compan\w*|organi[sz]ations?|places"
+         r"|locations"
          r"|cities|countries"
          r"|addresses|dates|amounts|prices|phone numbers|products?|drugs?|medicines?|genes?|proteins?|diseases|skills"
          r"|ingredients|quantities|job titles|brands|parts|spans|terms|entities|keywords|mentions|fields|values"
@@ -147,22 +155,25 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|(?:people|persons), |who is (?:named|mentioned)|which words|each word|every word|word by word", 1.4),
         (r"redact\w*|anonymi[sz]\w*|pseudonymi[sz]\w*|black(?:en)? out|personal (?:data|information) in|mask (?:names"
          r"|personal)|pii\b", 2.0),
-        (r"(?:split|break|parse|parsing|cut)\w* (?:\w+ ){0,3}(?:addresses|address|names|references|citations"
+        (r"(?:split|break|parse|parsing|cut)\w* (?:[\w'-]+ ){0,3}(?:addresses|address|names|references|citations"
          r"|ingredients|lines|text) into (?:their |its )?\w+|(?:address|name|citation|resume|cv) pars\w+", 2.2),
-        (r"(?:out of|from|in|inside|within) (?:\w+ ){0,2}(?:text|sentences?|documents?|contracts?|reports?|letters?"
+        (r"(?:out of|from|in|inside|within) (?:[\w'-]+ ){0,2}(?:text|sentences?|documents?|contracts?|reports?|letters?"
          r"|e-?mails?|articles?|notes)\b", 0.4),
     ),
     "point_to_answer": (
         (r"question[- ]answering|extractive|reading comprehension|squad\b", 3.0),
-        (r"(?:point|find|mark|show|extract|locate|highlight|return|give)\w* (?:\w+ ){0,4}(?:the )?(?:answers?|passage"
-         r"|sentence|span|place)(?: \w+){0,4} (?:in|from|inside|within|out of) (?:\w+ ){0,3}(?:paragraph|passage|text"
+        (r"(?:point|find|mark|show|extract|locate|highlight|return|give)\w* (?:[\w'-]+ ){0,4}(?:the )?(?:answers?"
+         r"|passage"
+         r"|sentence|span|place)(?: \w+){0,4} (?:in|from|inside|within|out of) (?:[\w'-]+ ){0,3}(?:paragraph|passage"
+         r"|text"
          r"|context|document|page|manual|article|contract|handbook|wiki\w*)", 2.8),
         (r"(?:paragraph|passage|context|page|text|article|document)s? and (?:a |the |one )?questions?"
          r"|questions? and (?:a |the |one |its )?(?:paragraph|passage|context|page)"
-         r"|question (?:\w+ ){0,6}(?:paragraph|passage|context)|answers? (?:\w+ ){0,3}(?:inside|in|from|within) (?:a "
-         r"|the |that |our |my |each )?(?:\w+ )?(?:paragraph|passage|context|manual|handbook|document|contract)s?",
+         r"|question (?:[\w'-]+ ){0,6}(?:paragraph|passage|context)|answers? (?:[\w'-]+ ){0,3}(?:inside|in|from"
+         r"|within) (?:a "
+         r"|the |that |our |my |each )?(?:[\w'-]+ )?(?:paragraph|passage|context|manual|handbook|document|contract)s?",
           2.4),
-        (r"answer spans?|(?:mark|highlight|point (?:at|to|out)) (?:\w+ ){0,3}answers?", 2.4),
+        (r"answer spans?|(?:mark|highlight|point (?:at|to|out)) (?:[\w'-]+ ){0,3}answers?", 2.4),
         (r"where (?:in|inside) the (?:text|paragraph|passage|document|page)|word for word|start and end of the answer"
          r"|verbatim", 1.6),
     ),
@@ -177,33 +188,40 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"paraphras\w* (?:my|the|a|each|every|sentences|text|it|them)|rephras\w*|rewrit\w*|reword\w*|simplif\w*"
          r"|plain(?:er)? (?:language|english)|easy (?:language|english)|easier (?:language|words)|formal\w*|politely"
          r"|politer|modern english", 2.4),
-        (r"correct\w* (?:\w+ ){0,3}(?:grammar|spelling|typos|mistakes|errors|text|sentences|punctuation)|(?:grammar"
-         r"|spelling|spell|typo) (?:correct\w*|check\w*|fix\w*)|fix\w* (?:\w+ ){0,3}(?:grammar|spelling|typos"
-         r"|punctuation)|post-?edit\w*|clean(?:s|ing)? up (?:\w+ ){0,2}(?:text|ocr|sentences)", 2.6),
-        (r"(?:turn|convert|transform|chang|mak)\w* (?:\w+ ){0,7}(?:in)?to (?:\w+ ){0,2}(?:headlines?|titles?|sql"
+        (r"correct\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos|mistakes|errors|text|sentences|punctuation)|(?:grammar"
+         r"|spelling|spell|typo) (?:correct\w*|check\w*|fix\w*)|fix\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos"
+         r"|punctuation)|post-?edit\w*|clean(?:s|ing)? up (?:[\w'-]+ ){0,2}(?:text|ocr|sentences)", 2.6),
+        (r"(?:turn|convert|transform|chang|mak)\w* (?:[\w'-]+ ){0,7}(?:in)?to (?:[\w'-]+ ){0,2}(?:headlines?|titles?"
+         r"|sql"
          r"|sentences?|questions?|code|emails?|bullet points|subject lines?|tweets?|formulas?|english|a query|queries"
          r"|json|paragraphs?)", 1.8),
-        (r"(?:generat|writ|suggest|creat|propos|invent)\w* (?:\w+ ){0,3}(?:headlines?|titles?|subject lines?|slogans?"
+        (r"(?:generat|writ|suggest|creat|propos|invent|give|find|add)\w* (?:[\w'-]+ ){0,5}(?:headlines?|titles?"
+         r"|subject lines?|slogans?"
          r"|keywords|abstracts?|questions? (?:from|for|about))", 2.0),
-        (r"goes in,? (?:\w+ ){1,4}comes out|seq(?:uence)?[- ]?(?:2|to)[- ]?seq(?:uence)?|text[- ]?(?:2|to)[- ]?text"
-         r"|input (?:\w+ )?output pairs|transliterat\w*|normali[sz]\w* (?:\w+ ){0,2}(?:text|names|addresses)", 2.0),
+        (r"goes in,? (?:[\w'-]+ ){1,4}comes out|seq(?:uence)?[- ]?(?:2|to)[- ]?seq(?:uence)?|text[- ]?(?:2|to)[- ]?text"
+         r"|input (?:[\w'-]+ )?output pairs|transliterat\w*|normali[sz]\w* (?:[\w'-]+ ){0,2}(?:text|names|addresses)",
+         2.0),
     ),
     "talk": (
         (r"chat ?-?bots?|\bbots?\b|assistants?\b(?! professor)|virtual agent|conversational|dialog(?:ue)?s?\b"
          r"|language models?|\bllms?\b|\bslm\b|gpt\w*|generative", 2.4),
-        (r"instruct(?:ion)?s?\b|instruction[- ]?(?:tun|follow)\w*|follow\w* (?:\w+ ){0,2}(?:instructions?|orders"
+        (r"instruct(?:ion)?s?\b|instruction[- ]?(?:tun|follow)\w*|follow\w* (?:[\w'-]+ ){0,2}(?:instructions?|orders"
          r"|commands|prompts)|sft\b|supervised fine", 2.4),
-        (r"(?:answer|repl|respond|react|talk|speak|chat)\w* (?:\w+ ){0,4}(?:like|the same way|the way|in the (?:same"
+        (r"(?:answer|repl|respond|react|talk|speak|chat)\w* (?:[\w'-]+ ){0,4}(?:like|the same way|the way"
+         r"|in the (?:same"
          r"|style)|as (?:we|i|our|in)|customers?|users?|clients|guests|students|patients|visitors|people|emails?"
          r"|mails|messages|requests|faqs?|by (?:him|it)self)", 2.2),
-        (r"(?:customer|faq|frequently asked|common|typical|support) (?:\w+ )?(?:questions?|answers?"
-         r"|service)(?! (?:ticket|depart|sort))|questions? (?:\w+ ){0,4}and (?:\w+ ){0,5}answers?|q ?(?:&|and|n) ?a\b"
-         r"|good answers?|give answers?|suggest (?:\w+ )?(?:repl(?:y|ies)|answers?)|draft\w* (?:\w+ ){0,2}(?:repl(?:y"
+        (r"(?:customer|faq|frequently asked|common|typical|support) (?:[\w'-]+ )?(?:questions?|answers?"
+         r"|service)(?! (?:ticket|depart|sort))|questions? (?:[\w'-]+ ){0,4}and (?:[\w'-]+ ){0,5}answers?|q ?(?:&|and"
+         r"|n) ?a\b"
+         r"|good answers?|give answers?|suggest (?:[\w'-]+ )?(?:repl(?:y|ies)|answers?)"
+         r"|draft\w* (?:[\w'-]+ ){0,2}(?:repl(?:y"
          r"|ies)|answers?|responses?)", 1.8),
-        (r"(?:in the|the|my|our|his|her|their|this|same|author'?s?) (?:\w+ ){0,2}(?:style|voice|tone|manner)(?: of)?"
-         r"|writ\w* (?:\w+ ){0,3}(?:like|as|in the (?:style|voice))|sounds? (?:just )?(?:like|as) (?:me|us|him|her"
+        (r"(?:in the|the|my|our|his|her|their|this|same|author'?s?) (?:[\w'-]+ ){0,2}(?:style|voice|tone"
+         r"|manner)(?: of)?"
+         r"|writ\w* (?:[\w'-]+ ){0,3}(?:like|as|in the (?:style|voice))|sounds? (?:just )?(?:like|as) (?:me|us|him|her"
          r"|our|my|his|the|a human|they)|imitat\w*|mimic\w*|ghost ?writ\w*", 2.0),
-        (r"(?:generat|writ|compos|continu|creat|invent|produc|complet)\w* (?:\w+ ){0,4}(?:texts?|poems?|poetry"
+        (r"(?:generat|writ|compos|continu|creat|invent|produc|complet)\w* (?:[\w'-]+ ){0,4}(?:texts?|poems?|poetry"
          r"|stor(?:y|ies)|lyrics|product descriptions?|essays?|novels?|jokes?|recipes?|code|definitions?|dialogues?"
          r"|e-?mails|blog posts|letters|verses|haikus?|fiction|sentences)", 2.0),
         (r"autocomplet\w*|auto-?complet\w*|code completion|next word|continu\w* pre-?train\w*"
@@ -214,12 +232,13 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"preference|preferred|prefer(?:s|red|ring)?\b (?=the (?:good|better|first|chosen|polite|nice)|good|answers"
          r"|better|repl)|\bdpo\b|\borpo\b|\bkto\b|rlhf|reward model|alignment|\balign(?:ed|ing)?\b|chosen|rejected",
           3.0),
-        (r"(?:one|1|an?) (?:\w+ )?(?:answer|reply|response|version|text|completion)?s? ?(?:\w+ ){0,4}(?:like|liked"
-         r"|better|good|preferred|best) (?:\w+ ){0,3}(?:and|but) (?:\w+ ){0,2}(?:one|1|another"
-         r"|an?) (?:\w+ ){0,6}(?:not|worse|bad|dislike|do not|rejected|poor)", 2.6),
+        (r"(?:one|1|an?) (?:[\w'-]+ )?(?:answer|reply|response|version|text|completion)?s? ?(?:[\w'-]+ ){0,4}(?:like"
+         r"|liked"
+         r"|better|good|preferred|best) (?:[\w'-]+ ){0,3}(?:and|but) (?:[\w'-]+ ){0,2}(?:one|1|another"
+         r"|an?) (?:[\w'-]+ ){0,6}(?:not|worse|bad|dislike|do not|rejected|poor)", 2.6),
         (r"(?:good|better|best|liked|winning) (?:and|vs|versus|or|over) (?:an? |the )?(?:bad|worse|worst|disliked"
          r"|losing) (?:answers?|repl\w*|responses?|ones?|versions?|completions?)|thumbs[- ]?(?:up|down)|up-?votes?"
-         r"|which (?:of (?:the )?)?(?:two|2) (?:\w+ ){0,3}(?:answers?|repl\w*|responses?|better|prefer\w*|best)"
+         r"|which (?:of (?:the )?)?(?:two|2) (?:[\w'-]+ ){0,3}(?:answers?|repl\w*|responses?|better|prefer\w*|best)"
          r"|pairs? of (?:answers|responses"
          r"|replies)|ranked (?:answers|responses)|(?:two|2) (?:answers|responses|replies)|better (?:answer|reply"
          r"|response)s?|human feedback", 2.2),
@@ -231,11 +250,13 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|close(?:ness)? in meaning|alike\b|same (?:thing|meaning|question"
          r"|intent|product|content|idea)|mean(?:s|ing)? the same|paraphrase (?:detect\w*|pairs?|mining|identif\w*)"
          r"|duplicate(?:d)? (?:questions|tickets|posts|products|records|entries|listings|bug)|near[- ]duplicates?"
+         r"|in other words|asked before|already asked"
          r"|entailment", 2.4),
-        (r"search(?:es|ing)? (?:\w+ ){0,3}(?:engine|by meaning|through|over|for (?:the )?(?:right|best|matching"
-         r"|fitting|relevant))|retriev\w*|find(?:s|ing)? (?:the |me )*(?:\w+ )?(?:most )?(?:similar|related|relevant"
-         r"|matching|fitting|closest|nearest|best match\w*)|match(?:es|ing)? (?:\w+ ){1,6}(?:with|and|against)"
-         r"|rerank\w*|recommend\w* (?:\w+ ){0,2}(?:articles|similar|products|papers)|link\w* (?:\w+ ){0,4}(?:to"
+        (r"search(?:es|ing)? (?:[\w'-]+ ){0,3}(?:engine|by meaning|through|over|for (?:the )?(?:right|best|matching"
+         r"|fitting|relevant))|retriev\w*|find(?:s|ing)? (?:the |me )*(?:[\w'-]+ )?(?:most )?(?:similar|related"
+         r"|relevant"
+         r"|matching|fitting|closest|nearest|best match\w*)|match(?:es|ing)? (?:[\w'-]+ ){1,6}(?:with|and|against)"
+         r"|rerank\w*|recommend\w* (?:[\w'-]+ ){0,2}(?:articles|similar|products|papers)|link\w* (?:[\w'-]+ ){0,4}(?:to"
          r"|with) the (?:right|matching)", 2.2),
         (r"sentence pairs?|pairs of (?:sentences|texts|questions|products)|scored pairs|two (?:sentences|texts"
          r"|questions)|2 (?:sentences|texts|questions)|triplets?|anchors?|hard negatives?", 1.6),

@@ -371,55 +371,62 @@ def _plain_names() -> re.Pattern[str]:
 
 def read_dataset(text: str, publish_repo: str | None, with_file: bool) -> tuple[str | None, str | None]:
     """The id of a Hub data set and the task that it is known for; (None, None) when none is named."""
+    found = _dataset_by_id(text, publish_repo, with_file) or _dataset_by_name(text, with_file)
+    if found is None and not with_file:
+        found = _dataset_so_called(text)
+    return found or (None, None)
+
+
+def _dataset_by_id(text: str, publish_repo: str | None, with_file: bool) -> tuple[str, str | None] | None:
+    """ "stanfordnlp/sst2", where it stands for data and not for a model or the place to publish."""
     for match in REPO.finditer(text):
         name = match.group(1).rstrip(".,")
-        if (
-            name == publish_repo
-            or not catalog.is_hub_id(name)
-            or catalog.get(name)
-            or negated(text, match.start(), match.end())
-        ):
+        if name == publish_repo or not catalog.is_hub_id(name) or catalog.get(name):
+            continue
+        if negated(text, match.start(), match.end()):
             continue
         before, after = text[: match.start()], text[match.end() :]
         task = _task_of(name.rpartition("/")[2])
         called = re.match(r" (?:data ?set|corpus|data)\b", after) or re.search(
             r"\b(?:data ?set|corpus|data|on|hub)(?: the| from| called| named|:)* $", before
         )
+        taken = re.search(r"\b(?:take|use|from|load)(?: the)? $", before)
         family = any(word in name for word in families())
-        if (
-            task
-            or (called and not with_file)
-            or (not family and not with_file and re.search(r"\b(?:take|use|from|load)(?: the)? $", before))
-        ):
+        if task or (not with_file and (called or (taken and not family))):
             return name, task
+    return None
+
+
+def _dataset_by_name(text: str, with_file: bool) -> tuple[str, str | None] | None:
+    """ "imdb", "the beans data set": names that the lexicon knows."""
     for match in _plain_names().finditer(text):
         name = match.group()
         if negated(text, match.start(), match.end()):
             continue
-        marked = re.search(
-            r"\b(?:on|data ?set|from|corpus|hub)(?: the| called| named)* $", text[: match.start()]
-        ) or re.match(r"(?: \w+)? (?:data ?set|corpus|from the hub|data\b|benchmark)", text[match.end() :])
-        if name in lexicon.PLAIN_WORD_DATASETS and not (_surely_data(text, match) and not with_file):
-            continue
-        if with_file and not marked:
+        before, after = text[: match.start()], text[match.end() :]
+        marked = re.search(r"\b(?:on|data ?set|from|corpus|hub)(?: the| called| named)* $", before) or re.match(
+            r"(?: \w+)? (?:data ?set|corpus|from the hub|data\b|benchmark)", after
+        )
+        plain = name in lexicon.PLAIN_WORD_DATASETS
+        if (with_file and (plain or not marked)) or (plain and not _surely_data(text, match)):
             continue
         return name.replace(" ", "_"), lexicon.DATASETS[name]
-    if with_file:
-        return None, None
-    called_so = re.search(
-        r"\b([a-z0-9][\w.-]{2,60}) (?:data ?set|corpus)\b|\bdata ?set (?:called "
-        r"|named )?([a-z0-9][\w.-]*[\d_-][\w.-]*)",
+    return None
+
+
+def _dataset_so_called(text: str) -> tuple[str, str | None] | None:
+    """ "the my_set42 data set": any name that is called a data set."""
+    match = re.search(
+        r"\b([a-z0-9][\w.-]{2,60}) (?:data ?set|corpus)\b"
+        r"|\bdata ?set (?:called |named )?([a-z0-9][\w.-]*[\d_-][\w.-]*)",
         text,
     )
-    name_or_none = next((group for group in called_so.groups() if group), None) if called_so else None
+    name = next((group for group in match.groups() if group), None) if match else None
+    if not name or name in _NOT_A_NAME:
+        return None
     on_hub = re.search(r"\b(?:hub|hugging ?face)\b", text)
-    if (
-        name_or_none
-        and name_or_none not in _NOT_A_NAME
-        and (on_hub or re.search(r"[\d_-]", name_or_none) or name_or_none not in common_words())
-    ):
-        return name_or_none, None
-    return None, None
+    unusual = re.search(r"[\d_-]", name) or name not in common_words()
+    return (name, None) if on_hub or unusual else None
 
 
 def _surely_data(text: str, match: re.Match[str]) -> bool:

@@ -130,7 +130,8 @@ _FLAVORS: tuple[tuple[str, str], ...] = (
     ("cpu-basic", r"cpu[- ]basic"),
 )
 _JOBS = re.compile(
-    r"\b(?:hugging ?face|hf|huggingface)[ _-]?(?:'s )?jobs?\b|\bhf_jobs\b|\bin the cloud\b|\b(?:on|use|to|with"
+    r"\b(?:gpu|hugging ?face|hf)(?: \w+)? cloud\b|\bcloud (?:from|of|by|at) (?:hugging|hf)|\b(?:hugging ?face|hf"
+    r"|huggingface)[ _-]?(?:'s )?jobs?\b|\bhf_jobs\b|\bin the cloud\b|\b(?:on|use|to|with"
     r"|via) (?:a |the |some )?cloud\b|\bcloud (?:gpu|machine|server)"
     r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)"
     r"|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"

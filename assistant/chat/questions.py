@@ -26,7 +26,8 @@ _TERM = re.compile(
     r"|get)(?: what)?|never heard of|confused about|remind me what|how does|how (?:do|should|can) i (?:read|interpret"
     r"|understand|use|choose|set|pick)|how do(?! i\b)|teach me about|not sure what"
     r"|know what|what does|what do you mean by|what is the point of|what is the (?:idea|purpose|role) (?:of|behind))\s+"
-    r"(?:is |are |does |do |the term |the word |a |an |the |this |that |these |those |your |my |exactly |mean by "
+    r"(?:it mean (?:to |when |if |by )?|is |are |does |do |the term |the word |a |an |the |this |that |these |those "
+    r"|your |my |exactly |mean by "
     r"|meant by |by |of |so-called |about )*(.+?)(?: (?:mean(?:s|ing)?(?: here| exactly)?|stand(?:s)? for|is|are"
     r"|do(?:es)?|work(?:s)?(?: exactly)?|again|for|good for|in (?:simple|plain|easy) (?:words|terms|english|language)"
     r"|exactly|actually|about|called|in this context|for beginners|like i am \w+|please|here|to me|in my plan"
@@ -142,7 +143,7 @@ def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
     asks = _is_question(text, raw)
-    if not asks:
+    if not asks or _asks_for_a_change(text, has_plan):
         return None
     if _RIGHT_TOOL.search(text):
         return "explain", {"topic": "is fine-tuning right"}
@@ -166,6 +167,16 @@ def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tu
             return "explain", {"topic": find_topic(_stripped(text)) or find_topic(text) or "plan"}
         return "explain", {"topic": _choice(text) or find_topic(_stripped(text)) or "plan"}
     return _term(text, has_plan)
+
+
+def _asks_for_a_change(text: str, has_plan: bool) -> bool:
+    """ "Could you do three times as many epochs?" is a polite order."""
+    polite = re.match(r"(?:ok |okay |and |please )*(?:can|could|would|will) (?:you|we)\b", text)
+    return bool(
+        has_plan
+        and polite
+        and re.search(r"\d|\b(?:more|fewer|less|twice|double|half|use|take|set|make|change)\b", text)
+    )
 
 
 def _is_question(text: str, raw: str) -> bool:

@@ -230,48 +230,20 @@ def _relative(text: str, plan: Plan) -> dict[str, Any]:
     return found
 
 
-def _factor(text: str, name: str, path: str) -> float | tuple[str, float] | None:
+_Factor = float | tuple[str, float]
+_MUCH = r"(high|large|big|long|many|much|low|small|short|few|little)"
+
+
+def _factor(text: str, name: str, path: str) -> _Factor | None:
     """A factor, or ("add", count); None when the text does not change this setting relatively."""
+    for reader in (_added, _times, _too_much):
+        found = reader(text, name, path)
+        if found is not None:
+            return found
     again = rf"(?:{name})\b"
-    added = re.search(rf"\b(add|remove|take away|drop) {NUMBER} (?:more |extra )?{again}", text)
-    if added and not negated(text, added.start()):
-        return "add", float(added.group(2)) * (1.0 if added.group(1) == "add" else -1.0)
-    number = re.search(rf"{NUMBER} (more|extra|additional|further|fewer|less) {again}", text)
-    if number and not negated(text, number.start()):
-        sign = -1.0 if number.group(2) in ("fewer", "less") else 1.0
-        return "add", sign * float(number.group(1))
-    another = re.search(rf"\b(?:another|one more|an extra|an additional) {again}", text)
-    if another and not negated(text, another.start()):
-        return "add", 1.0
-    times = re.search(
-        rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text
-    )
-    if times:
-        return float(times.group(1))
-    too = re.search(
-        rf"\b(?:{name}) (?:is |are |seems? |looks? )?(?:much |far |way )?too (high|large|big|long|many|much|low|small"
-        rf"|short|few|little)\b|\btoo (high|large|big|long|many|much|low|small|short|few|little)(?: a"
-        rf"| an)? (?:{name})\b",
-        text,
-    )
-    if too:
-        down = next(group for group in too.groups() if group) in ("high", "large", "big", "long", "many", "much")
-        return 1 / _STEP[path] if down else _STEP[path]
-    times_after = re.search(
-        rf"\b(?:{name}) (?:times|x|\*) ?{NUMBER}|\bmultiply (?:the )?(?:{name}) (?:by|with) {NUMBER}", text
-    )
-    divided = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
-    if times_after or divided:
-        match = times_after or divided
-        number_ = float(next(group for group in match.groups() if group)) if match else 1.0
-        return number_ if times_after else 1 / (number_ or 1.0)
-    fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN})", text)
-    if fold:
-        return float(fold.group(1)) if re.fullmatch(_UP, fold.group(2)) else 1 / float(fold.group(1))
-    patterns: list[tuple[str, float | None]] = [
+    patterns: list[tuple[str, float]] = [
         (rf"\b{_TWICE}{_FILLER}{again}|\b{again}[\w ]{{0,20}}?\b{_TWICE}\b|{_TWICE} (?=(?:{name}))", 2.0),
         (rf"\b(?:triple|3 times|3x|thrice){_FILLER}{again}", 3.0),
-
         (rf"\b(?:halve|half)(?: as (?:many|much|high|big|long|large))?{_FILLER}{again}"
          rf"|\b{again}[\w ]{{0,20}}?\bhal(?:f|ved?)\b", 0.5),
         (rf"\bquarter{_FILLER}{again}", 0.25),
@@ -285,7 +257,54 @@ def _factor(text: str, name: str, path: str) -> float | tuple[str, float] | None
     return None
 
 
-def _by_how_much(text: str, match: re.Match[str], value: float | None, path: str) -> float | tuple[str, float] | None:
+def _added(text: str, name: str, path: str) -> _Factor | None:
+    """ "add 2 epochs", "2 more epochs", "one epoch less", "another epoch"."""
+    del path
+    again = rf"(?:{name})\b"
+    added = re.search(rf"\b(add|remove|take away|drop) {NUMBER} (?:more |extra )?{again}", text)
+    if added and not negated(text, added.start()):
+        return "add", float(added.group(2)) * (1.0 if added.group(1) == "add" else -1.0)
+    number = re.search(rf"{NUMBER} (more|extra|additional|further|fewer|less) {again}", text)
+    number = number or re.search(rf"{NUMBER} {again} (more|less|fewer)\b", text)
+    if number and not negated(text, number.start()):
+        return "add", float(number.group(1)) * (-1.0 if number.group(2) in ("fewer", "less") else 1.0)
+    another = re.search(rf"\b(?:another|one more|an extra|an additional) {again}", text)
+    return ("add", 1.0) if another and not negated(text, another.start()) else None
+
+
+def _times(text: str, name: str, path: str) -> _Factor | None:
+    """ "3 times as many epochs", "learning rate times 10", "divide it by 2", "ten times smaller"."""
+    del path
+    again = rf"(?:{name})\b"
+    up = re.search(
+        rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text
+    ) or re.search(rf"\b(?:{name}) (?:times|x|\*) ?{NUMBER}|\bmultiply (?:the )?(?:{name}) (?:by|with) {NUMBER}", text)
+    down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
+    fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN})", text)
+    match = up or down or fold
+    if not match:
+        return None
+    amount = float(next(group for group in match.groups() if group))
+    smaller = match is down or (match is fold and not re.fullmatch(_UP, fold.group(2)))
+    if amount <= 0:
+        return None
+    return 1 / amount if smaller else amount
+
+
+def _too_much(text: str, name: str, path: str) -> _Factor | None:
+    """ "the learning rate is too high", "too many epochs"."""
+    too = re.search(
+        rf"\b(?:{name}) (?:is |are |seems? |looks? )?(?:much |far |way )?too {_MUCH}\b"
+        rf"|\btoo {_MUCH}(?: a| an)? (?:{name})\b",
+        text,
+    )
+    if not too:
+        return None
+    down = next(group for group in too.groups() if group) in ("high", "large", "big", "long", "many", "much")
+    return 1 / _STEP[path] if down else _STEP[path]
+
+
+def _by_how_much(text: str, match: re.Match[str], value: float, path: str) -> _Factor | None:
     if value not in (1.0, -1.0):
         return value
     rest = text[match.start() : match.end() + 40]
@@ -296,7 +315,7 @@ def _by_how_much(text: str, match: re.Match[str], value: float | None, path: str
     factor = re.search(rf"by (?:a factor of )?{NUMBER}(?: ?(?:x|times|fold))?", rest)
     tenfold = re.search(r"\b(?:an order of magnitude|tenfold)\b", rest)
     if percent:
-        return 1 + value * float(percent.group(1)) / 100
+        return max(0.05, 1 + value * float(percent.group(1)) / 100)
     if re.search(r"by (?:a )?half|in half", rest):
         return 0.5 if value < 0 else 1.5
     if tenfold:
@@ -321,7 +340,7 @@ def _train_longer(text: str, epochs: float) -> dict[str, Any]:
     return {"training.epochs": _scaled("training.epochs", epochs, factor)}
 
 
-def _scaled(path: str, now: float, factor: float | tuple[str, float]) -> Any:
+def _scaled(path: str, now: float, factor: _Factor) -> Any:
     new = now + factor[1] if isinstance(factor, tuple) else now * factor
     if path == "training.epochs":
         up = new > now
@@ -361,7 +380,8 @@ def _early_stopping(text: str) -> dict[str, Any]:
         r"|run all (?:the |of the )?epochs|do not stop (?:it )?before the (?:last|end)"
     )
     on = (
-        r"early[- ]?stop(?:ping)?|stop(?:s|ping)?(?: it)? early|stop(?:s|ping)?(?: it| training"
+        r"early[- ]?stop(?:ping)?|(?:stop|quit|end|abort|finish)(?:s|ping)?(?: it)? early|stop(?:s|ping)?(?: it"
+        r"| training"
         r"| the training)? (?:when|once|if|as soon as) "
         r"(?:it|the|nothing|there|validation|results?)[\w ]{0,30}?(?:better|improv|gain|plateau|worse|rising|flat"
         r"|stall|learn|progress)"

@@ -156,9 +156,10 @@ def _with_file(scores: dict[str, float], file: FileCard | None) -> dict[str, flo
         return scores
     fits = {str(guess["task"]): float(guess.get("score", 0.5)) for guess in reversed(file.guesses)}
     ranked = {task: min(scores.get(task, 0.0), 3.0) + 2.5 * fit for task, fit in fits.items()}
+    sure = max(fits.values()) >= 0.6
     for task, score in scores.items():
         if task not in ranked and score >= SURE:
-            ranked[task] = min(score, 3.0) - 0.5
+            ranked[task] = min(score, 3.0) - (1.5 if sure else 0.5)
     return ranked
 
 

@@ -126,7 +126,9 @@ def _by_first_letter(vocabulary: frozenset[str]) -> dict[str, tuple[str, ...]]:
 
 
 _BOUNDARY = re.compile(
-    r"[.;:!?,()\n]|(?<!anything )(?<!everything )(?<!all )(?<!nothing )\bbut\b|\b(?:only|just|instead(?! of)|then|so"
+    r"[.;:!?,()\n]|(?:instead of|rather than|other than) (?:the )?[\w-]+ (?:use|take|choose|pick|try|predict|learn|do"
+    r"|go with)\b"
+    r"|(?<!anything )(?<!everything )(?<!all )(?<!nothing )\bbut\b|\b(?:only|just|instead(?! of)|then|so"
     r"|because|however|except that|it should|please)\b"
 )
 _NOT_BEFORE = re.compile(

@@ -104,6 +104,11 @@ def test_what_is_no_setting(text: str) -> None:
     assert settings(text, PLAN) == {}
 
 
+def test_a_factor_of_zero_divides_nothing() -> None:
+    for text in ("make the learning rate 0 times smaller", "divide the batch size by 0", "learning rate times 0"):
+        assert all(value for value in settings(text, PLAN).values())
+
+
 def test_a_count_of_test_rows_needs_the_size_of_the_file() -> None:
     assert settings("hold out 100 rows for testing", rows=500) == {"evaluation.test_fraction": 0.2}
     assert settings("hold out 100 rows for testing") == {}
