@@ -182,6 +182,8 @@ class Effects:
                 changes |= {f"data.{path}source": card.name, f"data.{path}name": card.name}
         plan = limited(advice.plan.changed(changes), self._session.limits)
         figures = estimate(plan, profile, hardware, test_rows).model_dump(mode="json")
+        expected = (figures["seconds_low"] * figures["seconds_high"]) ** 0.5  # the middle of a range of factors
+        plan = plan.changed({"compute.expected_seconds": round(expected, 1)})
         return PlanPrepared(plan=plan, estimate=figures, advice=list(advice.advice), problem=advice.problem)
 
     def _needs_hub(self, plan: Plan) -> bool:

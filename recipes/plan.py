@@ -163,6 +163,10 @@ class Compute(Strict):
         Literal["auto", "float32", "bfloat16", "float16"],
         Field(description="auto: the fastest that a short trial on this device finds safe"),
     ] = "auto"
+    expected_seconds: Annotated[
+        float | None,
+        Field(ge=0, description="what the adviser expects the run to take; only reported beside the truth"),
+    ] = None
 
 
 class Output(Strict):
@@ -235,7 +239,7 @@ class Plan(Strict):
 
     def fingerprint(self) -> str:
         """SHA-256 of the plan without its reasons: two plans with the same one train the same model."""
-        tree = self.model_dump(exclude={"reasons"})
+        tree = self.model_dump(exclude={"reasons": True, "compute": {"expected_seconds"}})
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
     @classmethod

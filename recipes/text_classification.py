@@ -520,6 +520,8 @@ def complete(work: Work, result: Result) -> Result:
     run = work.run
     measured = device.peak_bytes(work.place)
     seconds = {name: round(value, 3) for name, value in run.seconds.items()}
+    expected = work.plan.compute.expected_seconds
+    seconds |= {"predicted": expected} if expected is not None else {}
     final = result.model_copy(
         update={
             "seconds": {**seconds, "total": round(run.elapsed(), 3)},
@@ -534,6 +536,7 @@ def complete(work: Work, result: Result) -> Result:
         Estimate(
             predicted_peak_bytes=run.predicted_peak_bytes,
             measured_peak_bytes=measured,
+            predicted_seconds=expected,
             measured_seconds=run.elapsed(),
         )
     )

@@ -108,7 +108,7 @@ def _test_file(state: State, wish: dict[str, Any]) -> FileCard | None:
 
 def _without_file(state: State, wish: dict[str, Any], extra: list[Reply], pending: str) -> Turn:
     plan = draft(wish)
-    state = state.model_copy(update={"plan": plan})
+    state = state.model_copy(update={"plan": plan, "problem": None})
     dataset = wish.get("data.source")
     paths = [path for path in wish if path not in ("task", "problem", "data.source", *PSEUDO_PATHS)]
     kept = replies.noted(plan, [path for path in paths if value_at(plan, path) is not None])
@@ -234,10 +234,10 @@ def _rivals(guesses: Sequence[dict[str, Any]], best: dict[str, Any]) -> list[dic
 
 
 def prepared(state: State, event: PlanPrepared) -> Turn:
-    """The plan came: show it, and what changed."""
+    """The plan came: show it, what changed, and why it cannot run where it cannot."""
     why = (state.pending or "").removeprefix("prepared:") if (state.pending or "").startswith("prepared:") else "new"
     state = state.model_copy(update={"pending": None})
-    if event.problem is not None:
+    if event.problem is not None and event.plan.base_model is None:
         return _no_plan(state, event)
     before, after = state.plan, event.plan
     said: list[Reply] = []
@@ -245,9 +245,11 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
         state = _remember(state, before)
         if why.startswith("change"):
             said.append(Reply(text=replies.changes(before, after, changed_paths(before, after))))
-    runnable = after.task in RUNNABLE_TASKS
-    card = replies.plan_card(after, event.estimate, event.advice, runnable=runnable)
-    state = state.model_copy(update={"plan": after})
+    state = state.model_copy(update={"plan": after, "problem": event.problem})
+    if event.problem is not None:
+        options = [replies.UNDO] if why.startswith("change") else []
+        return Turn(state=state, replies=[*said, replies.cannot_run(after, event.problem, options)])
+    card = replies.plan_card(after, event.estimate, event.advice, runnable=after.task in RUNNABLE_TASKS)
     said.append(card)
     other = _other_labels(state, after) if why.startswith("new") else []
     if other:
@@ -301,7 +303,14 @@ def _start_at_once(state: State, said: list[Reply], event: PlanPrepared) -> Turn
 
 def changed_paths(before: Plan, after: Plan) -> list[str]:
     """Dotted paths whose values differ, reasons and what follows from the file left aside."""
-    silent = ("reasons", "version", "data.source", "data.test_source", "training.micro_batch_size")
+    silent = (
+        "reasons",
+        "version",
+        "data.source",
+        "data.test_source",
+        "training.micro_batch_size",
+        "compute.expected_seconds",
+    )
     left, right = _flat(before.model_dump()), _flat(after.model_dump())
     return [
         path
@@ -388,7 +397,14 @@ def undo(state: State) -> Turn:
     wish = state.wishes[-1] if len(state.wishes) >= len(state.history) else state.wish
     files = _files_without_mended(state, after)
     state = state.model_copy(
-        update={"plan": after, "history": state.history[:-1], "wishes": state.wishes[:-1], "wish": wish, "files": files}
+        update={
+            "plan": after,
+            "problem": None,
+            "history": state.history[:-1],
+            "wishes": state.wishes[:-1],
+            "wish": wish,
+            "files": files,
+        }
     )
     line = replies.undone(before, after, changed_paths(before, after))
     options = [replies.START, replies.EXPLAIN] if after.base_model else []
@@ -427,6 +443,10 @@ def start(state: State) -> Turn:
         return Turn(state=state, replies=[replies.plan_first()])
     if plan.task is not None and plan.task not in RUNNABLE_TASKS:
         return Turn(state=state, replies=[Reply(text=replies.not_runnable(plan.task), options=[replies.EXPLAIN])])
+    if state.problem is not None:
+        return Turn(
+            state=state, replies=[replies.cannot_run(plan, state.problem, [replies.UNDO] if state.history else [])]
+        )
     missing = plan.gaps()
     if missing or _training_file(state) is None:
         return Turn(state=state, replies=[replies.gaps(missing or ["data.source"])])
