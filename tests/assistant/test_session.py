@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -452,7 +453,11 @@ def test_a_queue_that_is_full_takes_no_more(make: Callable[..., Session], rows: 
 
 
 def test_the_process_of_the_words_knows_no_torch() -> None:
-    assert not {"torch", "transformers", "accelerate", "peft", "gradio"} & set(sys.modules)
+    # a process of its own: other tests of this one have imported all of it
+    code = "import sys, assistant.cli, assistant.session, assistant.effects; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "assistant.session" in done.stdout.split()
+    assert not {"torch", "transformers", "accelerate", "peft", "gradio"} & set(done.stdout.split())
 
 
 def test_a_plan_made_without_a_chat(session: Session, rows: Path) -> None:
