@@ -157,7 +157,7 @@ class Proposal:
 
 def proposal(result: Result) -> Proposal:
     """The one next step that the evidence speaks for most."""
-    for rule in (_needs_rows, _needs_class, _cut_texts, _unfreeze, _mistaken_labels):
+    for rule in (_nothing_left, _needs_rows, _needs_class, _cut_texts, _unfreeze, _mistaken_labels):
         found = rule(result)
         if found:
             return found
@@ -172,6 +172,25 @@ def proposal(result: Result) -> Proposal:
         "It is hard to gain much more by settings. A larger model may add a little; more labelled rows help most.",
         "use a bigger model", "Larger model", {"preference": "more accurate"},
     )  # fmt: skip
+
+
+def _nothing_left(result: Result) -> Proposal | None:
+    """All test rows are right, or so nearly that settings cannot be told apart."""
+    metric = main_metric(result)
+    own = (result.get("metrics") or {}).get(metric)
+    if metric in _ERRORS or metric in ("r2", "spearman", "pearson") or not own or float(own["value"]) < 0.995:
+        return None
+    best = _best_baseline(result, metric)
+    if best is not None and best[1] >= 0.995:
+        return Proposal(
+            f"Nothing is left to gain on these rows, and {BASELINES.get(best[0], best[0])} does as well: use the "
+            f"simple way, or "
+            "collect harder rows if new texts will be less clear than these."
+        )
+    return Proposal(
+        "Nothing is left to gain on these rows. Try it on texts of your own; if some go wrong, add such texts with "
+        "their labels."
+    )
 
 
 def _needs_rows(result: Result) -> Proposal | None:
@@ -280,6 +299,8 @@ def _about_classes(result: Result) -> str:
     if not worst:
         return f"there are no classes to compare. {_is_it_good(result)}"
     weak, strong = worst[0], worst[-1]
+    if len(worst) > 1 and _class_figure(weak) == _class_figure(strong):
+        return f"all {len(worst)} classes do equally well (F1 {_class_figure(weak):.2f})."
     text = (
         f"the weakest class is “{safe(weak.get('label'), 40)}” with F1 {_class_figure(weak):.2f} "
         f"({many(float(weak['rows']), 'test row')})"

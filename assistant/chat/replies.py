@@ -40,6 +40,7 @@ IMPROVE = Option(label="Improve", say="improve the result")
 RESUME = Option(label="Resume", say="resume")
 CHECK = Option(label="Check my data", say="check my data")
 EXAMPLE = Option(label="Spam or not", say="I want to tell spam from real e-mails")
+UNDO = Option(label="Undo", say="undo")
 HELP = Option(label="What can you do?", say="what can you do?")
 YES_DELETE = Option(label="Yes, delete it", say="yes, delete it")
 NO = Option(label="No", say="no")
@@ -473,6 +474,14 @@ def plan_card(
     data = {"plan": plan.model_dump(mode="json"), "estimate": dict(estimate), "advice": list(advice)}
     data["note"] = " ".join(part for part in (note, "" if runnable else not_runnable(plan.task)) if part)
     return Reply(text="\n".join(line for line in lines if line is not None), card="plan", data=data, options=options)
+
+
+def cannot_run(plan: Plan, problem: Mapping[str, str], options: Sequence[Option]) -> Reply:
+    """A plan that this machine cannot carry out, and the ways out."""
+    ways = [Option(label="Smaller model", say="smaller model")] if "memory" in problem.get("code", "") else []
+    ways += [Option(label="Use LoRA", say="use lora")] if problem.get("code") == "qlora-needs-gpu" else []
+    said = error(problem, [*ways, *options, EXPLAIN])
+    return said.model_copy(update={"text": f"This plan cannot run here. {said.text}\n\n{_what(plan)}"})
 
 
 def _what(plan: Plan) -> str:

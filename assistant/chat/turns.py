@@ -58,6 +58,7 @@ class State(Value):
     history: list[Plan] = Field(default_factory=list)  # earlier plans, newest last: `undo`
     wishes: list[dict[str, Any]] = Field(default_factory=list)  # the wish that belongs to each plan of the history
     wish: dict[str, Any] = Field(default_factory=dict)  # dotted plan paths that the person asked for
+    problem: dict[str, str] | None = None  # why the plan at hand cannot run (a PlainError's parts)
     goal: str = ""  # the first request, in the person's words
     files: list[FileCard] = Field(default_factory=list)
     runs: list[RunCard] = Field(default_factory=list)  # every run of this home, oldest first

@@ -130,7 +130,9 @@ def many(number: float, noun: str, plural: str | None = None) -> str:
 
 
 def percent(share: float, decimals: int = 1) -> str:
-    """97.1 %."""
+    """97.1 %; tiny shares are not rounded to nothing."""
+    if decimals and 0 < share < 0.001:
+        return "less than 0.1 %"
     return f"{100 * share:.{decimals}f} %"
 
 
@@ -148,9 +150,11 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: float | None) -> str:
-    """850 MB, 1.4 GB."""
+    """12 kB, 850 MB, 1.4 GB."""
     if not count:
         return "0 MB"
+    if count < 1e6:
+        return f"{max(1, round(count / 1e3))} kB"
     if count < 1e9:
         return f"{max(1, round(count / 1e6))} MB"
     return f"{count / 1e9:.1f} GB"

@@ -161,14 +161,12 @@ class Shell:
         seen = Profile.model_validate(train.profile)
         guess = best_guess([TaskGuess.model_validate(one) for one in train.guesses], wish)
         advice = advise(seen, wish, LAPTOP, guess=guess, test_rows=test.profile["rows"] if test else None, offline=True)
-        if advice.problem:
-            return PlanPrepared(plan=advice.plan, problem=advice.problem)
         changes = {"data.source": train.name, "data.name": train.name}
         if test:
             changes |= {"data.test_source": test.name, "data.test_name": test.name}
         plan = advice.plan.changed(changes)
         figures = estimate(plan, seen, LAPTOP).model_dump(mode="json")
-        return PlanPrepared(plan=plan, estimate=figures, advice=advice.advice)
+        return PlanPrepared(plan=plan, estimate=figures, advice=advice.advice, problem=advice.problem)
 
     def _start_run(self, arguments: dict[str, Any]) -> RunChanged:
         number = len(self.statuses) + 1
