@@ -127,3 +127,20 @@ def test_no_file_names_a_registry_or_a_private_path() -> None:
         if name != "tests/test_house.py" and words.search((ROOT / name).read_text(encoding="utf-8", errors="ignore"))
     ]
     assert guilty == []
+
+
+def test_everything_that_is_read_at_run_time_is_packaged() -> None:
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packaged = {
+        path
+        for package, patterns in setup["package-data"].items()
+        for p in patterns
+        for path in (ROOT / package).glob(p)
+    }
+    data = {
+        path
+        for top in ("assistant", "recipes")
+        for path in (ROOT / top).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc") and not any(p.startswith(".") for p in path.parts)
+    }
+    assert sorted(data - packaged - {ROOT / "recipes" / "ruff.toml"}) == []
