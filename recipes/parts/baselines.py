@@ -29,6 +29,8 @@ NAMES = {
     "word_counts": "counting words",
     "nearest_centroid": "the nearest class average",
     "from_scratch": "the same model without pretraining",
+    "untuned": "the untuned model",
+    "few_shot": "the untuned model with examples in its prompt",
 }
 #: Names that differ where the answer is a number.
 NUMBER_NAMES = {

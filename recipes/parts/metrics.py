@@ -49,6 +49,9 @@ HIGHER_IS_BETTER = {
     "rmse": False,
     "r2": True,
     "spearman": True,
+    "loss": False,
+    "perplexity": False,
+    "reward_accuracy": True,
 }
 
 #: The figures that can decide, by problem: those that can be resampled in pairs.
@@ -57,7 +60,7 @@ DECIDING = {
     MULTI: ("f1_micro", "f1_macro", "precision_micro", "recall_micro", "subset_accuracy"),
     REGRESSION: ("mae", "rmse", "r2", "spearman"),
 }
-SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman"}  #: figures between 0 and 1
+SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity"}  #: figures between 0 and 1
 
 LARGEST_SHARE = 0.8  #: from here always answering the largest class looks good by accuracy
 LARGEST_RATIO = 10  #: largest to smallest class: accuracy then hardly sees the smallest
@@ -362,4 +365,6 @@ FIGURES: dict[str, Figure] = {
     "rmse": lambda sums: np.sqrt(sums[:, 1] / sums[:, 4]),
     "r2": _r2,
     "spearman": _correlation,
+    "loss": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # summed losses, tokens
+    "reward_accuracy": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
 }

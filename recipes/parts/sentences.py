@@ -40,8 +40,15 @@ METRIC_NAMES = {
     "rmse": "root mean square error",
     "r2": "R²",
     "spearman": "rank correlation",
+    "loss": "loss a token",
+    "perplexity": "perplexity",
+    "exact_match": "answers word for word right",
+    "rouge_l": "words shared with the expected answer, in order (ROUGE-L)",
+    "json_valid": "answers that are valid JSON",
+    "reward_accuracy": "pairs in which it likes the better answer more",
+    "margin": "margin between the two answers",
 }
-_PERCENT = frozenset(METRIC_NAMES) - {"mae", "rmse", "r2", "spearman"}
+_PERCENT = frozenset(METRIC_NAMES) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity", "margin"}
 _VERB = {"mae": "is off by", "rmse": "has an error of"}
 
 

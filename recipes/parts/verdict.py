@@ -139,7 +139,7 @@ def compare(
     classes = class_count(problem, labels, truth, model, baseline)
     ours = columns_of(problem, metric, truth, model, classes)
     theirs = columns_of(problem, metric, truth, baseline, classes)
-    return _paired_bootstrap(metric, ours, theirs, numbers)
+    return compare_columns(metric, ours, theirs, numbers)
 
 
 def learned(
@@ -248,8 +248,8 @@ def mcnemar_rows(difference: float, disagreement: float) -> int:
     return int(np.ceil(wanted))
 
 
-def _paired_bootstrap(metric: str, ours: Any, theirs: Any, groups: NDArray[np.intp] | None) -> Comparison:
-    """Both figures on the same resamples; p is twice the share of resamples on the other side of zero."""
+def compare_columns(metric: str, ours: Any, theirs: Any, groups: NDArray[np.intp] | None) -> Comparison:
+    """Two figures on the same resamples of their columns (see `FIGURES`); p is twice the share of resamples on the other side of zero."""
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     width, rows = ours.shape[1], ours.shape[0]
     both = by_group(hstack([ours, theirs]).tocsr() if issparse(ours) else np.hstack([ours, theirs]), groups)

@@ -1,0 +1,323 @@
+"""Fine-tuning a causal language model on answers, with TRL's SFTTrainer and the clock and guards of `steady`.
+
+outcome = fine_tune(job, settings, run, place, memory, folder)      the best state is loaded into the model
+losses = answer_losses(model, encoded, sequences, place, run)       summed loss of each sequence
+
+A step learns from `batch_size` rows whatever the memory: they are read a few at a time, as many as `tokens_at_once`
+allows. Where documents were seen to stay apart, those few are laid end to end without padding (`packed`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from numpy.typing import NDArray
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from recipes.parts import checkpoints, steady
+from recipes.parts.chat_format import IGNORED, Encoded, padded
+from recipes.parts.context import RunContext
+from recipes.parts.device import Device
+from recipes.parts.language_model import LanguageModel
+from recipes.parts.linear_head import Quality
+from recipes.parts.steady import LARGEST_GRADIENT, LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+
+CPU_TOKENS, GPU_TOKENS = 1024, 8192  # in memory at once; a CPU's matrix products are no faster with more
+EVALUATION_TOKENS = 4  # times as many where nothing is kept for the way back
+MULTIPLE = 128  # packed rows are filled up to a multiple of it, so that a GPU meets few different lengths
+
+
+@dataclass
+class Job:
+    """What is trained on what.
+
+    Attributes:
+        train, validation: numbers of sequences in `encoded`.
+        tokens_at_once, rows_at_once: the most in memory at once, of one process.
+        packed: documents are laid end to end; only where they cannot see each other.
+        checkpointing: keep less for the way back and compute it again.
+        test_cost: tokens to judge on after the training.
+    """
+
+    model: LanguageModel
+    encoded: Encoded
+    train: NDArray[Any]
+    validation: NDArray[Any]
+    tokens_at_once: int
+    rows_at_once: int
+    packed: bool = False
+    checkpointing: bool = False
+    reserve_seconds: float = 0.0
+    test_cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How it is trained; the names are those of the plan."""
+
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    seed: int
+    warmup: float
+    weight_decay: float
+    early_stopping: int | None
+
+
+class AnswersTrainer(Steady, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer whose steps are cut by tokens, and whose loss is computed on answers alone."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, job: Job, run: RunContext, place: Device, loader: Loader, watch: Watch, **kwargs: Any) -> None:
+        self.job, self.place = job, place
+        self.watched(run, watch, loader)
+        rows = Dataset.from_dict({"row": list(range(len(loader.dataset)))})  # type: ignore[arg-type]
+        super().__init__(
+            model=job.model.module,
+            processing_class=job.model.tokenizer,
+            train_dataset=rows,
+            data_collator=list,
+            callbacks=[watch],
+            **kwargs,
+        )
+        self.remove_callback(PrinterCallback)
+
+    def _send_telemetry(self) -> None:
+        """Nothing about a person's run leaves their machine."""
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """The card is written once, at the end, by this project."""
+
+    def judge(self) -> Quality:
+        """Mean loss a token on the validation rows; smaller is better, so it is compared with its sign turned."""
+        job = self.job
+        losses = answer_losses(job.model, job.encoded, job.validation, self.place, self.run, job.tokens_at_once)
+        loss = float(losses.sum() / max(1, job.encoded.learned[job.validation].sum()))
+        return Quality("loss", loss, loss)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        """Learned tokens of the effective batch over all processes."""
+        count = torch.stack([(batch["labels"][:, 1:] != IGNORED).sum() for batch in batch_samples]).sum().to(device)
+        if self.run.world_size > 1:
+            torch.distributed.all_reduce(count)
+        return count.clamp(min=1)
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """One batch, a few rows at a time; processes exchange gradients once, after the last of them."""
+        pieces = pieces_of(inputs, self.job)
+        total = torch.zeros((), device=self.args.device)
+        for number, piece in enumerate(pieces):
+            last = number == len(pieces) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                total += super().training_step(model, piece, num_items_in_batch)
+        return total
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Summed over the learned tokens at hand, divided by those of the effective batch."""
+        found = model(**inputs, token_loss="sum")
+        # The processes' gradients are averaged, so each one's share counts as many times as there are processes.
+        loss = found["loss"] * self.run.world_size / num_items_in_batch
+        return (loss, found) if return_outputs else loss
+
+
+def pieces_of(batch: dict[str, torch.Tensor], job: Job) -> list[dict[str, torch.Tensor]]:
+    """A batch cut by rows and tokens; each piece is what one pass of the model reads.
+
+    Padding is on the right and a token sees only what is before it, so no attention mask is needed: without one, the
+    quick way through attention is taken.
+    """
+    lengths = batch["attention_mask"].sum(1).tolist()
+    pieces = []
+    for rows in _runs(lengths, job):
+        width = max(lengths[row] for row in rows)
+        tokens, labels = batch["input_ids"][rows, :width], batch["labels"][rows, :width]
+        if job.packed:
+            pieces.append(_end_to_end(tokens, labels, [lengths[row] for row in rows]))
+        else:
+            pieces.append({"input_ids": tokens, "labels": labels})
+    return pieces
+
+
+def _runs(lengths: list[int], job: Job) -> Iterator[list[int]]:
+    """Rows, the longest first, in groups that fit into memory together."""
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    group: list[int] = []
+    for row in order:
+        widest = lengths[group[0]] if group else lengths[row]
+        tokens = sum(lengths[one] for one in group) + lengths[row] if job.packed else widest * (len(group) + 1)
+        if group and (tokens > job.tokens_at_once or len(group) >= job.rows_at_once):
+            yield group
+            group = []
+        group.append(row)
+    yield group
+
+
+def _end_to_end(tokens: torch.Tensor, labels: torch.Tensor, lengths: list[int]) -> dict[str, torch.Tensor]:
+    """Documents in one row, each with positions from 0; the first token of each is told by nothing."""
+    ids = [row[:length] for row, length in zip(tokens, lengths, strict=True)]
+    targets = [row[:length].clone() for row, length in zip(labels, lengths, strict=True)]
+    for target in targets:
+        target[0] = IGNORED
+    filler = -sum(lengths) % MULTIPLE
+    positions = [torch.arange(length) for length in [*lengths, filler]]
+    joined, target = torch.cat(ids), torch.cat(targets)
+    return {
+        "input_ids": torch.cat([joined, joined.new_full((filler,), int(joined[-1]))])[None],
+        "labels": torch.cat([target, target.new_full((filler,), IGNORED)])[None],
+        "position_ids": torch.cat(positions)[None].to(joined.device),
+    }
+
+
+def answer_losses(
+    model: LanguageModel,
+    encoded: Encoded,
+    sequences: NDArray[Any],
+    place: Device,
+    run: RunContext | None = None,
+    tokens_at_once: int = CPU_TOKENS,
+) -> NDArray[np.float64]:
+    """Loss of each sequence, summed over its learned tokens, shape (sequences,); shared between processes."""
+    module = model.module
+    module.eval()
+    lengths = encoded.lengths[sequences]
+    groups = like_lengths(lengths, EVALUATION_TOKENS * tokens_at_once)
+    rank, world_size = (run.rank, run.world_size) if run is not None else (0, 1)
+    found = []
+    with torch.inference_mode(), place.autocast():
+        for places in groups[rank::world_size]:
+            rows = sequences[places]
+            batch = padded([encoded.ids[row] for row in rows], [encoded.labels[row] for row in rows], 0)
+            labels = torch.from_numpy(batch["labels"]).to(place.torch_device)
+            ids = torch.from_numpy(batch["input_ids"]).to(place.torch_device)
+            each = module(input_ids=ids, labels=labels, token_loss="each")["loss"]
+            found.append((places, by_row(each, labels)))
+    shards = [found]
+    if world_size > 1:
+        shards = [[] for _ in range(world_size)]
+        torch.distributed.all_gather_object(shards, found)
+    losses = np.zeros(len(sequences))
+    for shard in shards:
+        for places, values in shard:
+            losses[places] = values
+    return losses
+
+
+def by_row(each: torch.Tensor, labels: torch.Tensor) -> NDArray[np.float64]:
+    """Losses of the learned tokens, summed by row: shape (learned tokens,), (rows, tokens) -> (rows,)."""
+    learned = (labels[:, 1:] != IGNORED).sum(1).tolist()
+    return np.array([float(part.sum()) for part in each.double().cpu().split(learned)])
+
+
+def like_lengths(lengths: NDArray[np.int64], tokens: int) -> list[NDArray[np.int64]]:
+    """Places in batches of like length, the longest first."""
+    order = np.argsort(-lengths, kind="stable")
+    result, start = [], 0
+    while start < len(order):
+        size = max(1, tokens // max(1, int(lengths[order[start]])))
+        result.append(order[start : start + size])
+        start += size
+    return result
+
+
+def fine_tune(
+    job: Job, settings: Settings, run: RunContext, place: Device, memory: checkpoints.Memory, folder: Path
+) -> Outcome:
+    """Train, keep the best state by the validation rows, and load it into the model.
+
+    Args:
+        folder: where checkpoints live; the newest valid one is gone on from.
+
+    Raises:
+        RecipeError: `nan`.
+    """
+    encoded, rows = job.encoded, job.train
+    pad_token = int(job.model.tokenizer.pad_token_id or 0)
+
+    def collate(places: list[int]) -> dict[str, torch.Tensor]:
+        chosen = [rows[place if place >= 0 else ~place] for place in places]
+        nothing = np.full(2, IGNORED, dtype=np.int32)
+        labels = [encoded.labels[row] if place >= 0 else nothing for row, place in zip(chosen, places, strict=True)]
+        ids = [
+            encoded.ids[row] if place >= 0 else encoded.ids[row][:2] for row, place in zip(chosen, places, strict=True)
+        ]
+        return {name: torch.from_numpy(value) for name, value in padded(ids, labels, pad_token).items()}
+
+    sampler = LikeLengthBatches(encoded.lengths[rows], settings.batch_size, 1, settings.seed, run)
+    loader = Loader(range(len(rows)), batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+    steps_an_epoch = len(sampler)
+    schedule = Schedule(max(1, math.ceil(settings.epochs * steps_an_epoch)), settings.warmup)
+    cost = float(encoded.lengths[job.validation].sum())
+    pace = Pace(
+        early_stopping=settings.early_stopping,
+        validation_cost=cost,
+        test_share=job.test_cost / max(1.0, cost),
+        reserve_seconds=job.reserve_seconds,
+    )
+    watch = Watch(run, pace, job.model.module, schedule, memory)
+    watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
+    trainer = AnswersTrainer(
+        job, run, place, loader, watch,
+        args=_arguments(job, settings, place, folder),
+        optimizers=_optimizer(job.model.module, settings, schedule, place),
+    )  # fmt: skip
+    return steady.train(trainer, watch, folder)
+
+
+def _optimizer(module: Any, settings: Settings, schedule: Schedule, place: Device) -> tuple[Any, Any]:
+    """AdamW; biases and norms do not decay."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [each for each in trained if each.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [each for each in trained if each.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=settings.learning_rate,
+        fused=place.torch_device.type in ("cpu", "cuda"),
+    )
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+
+
+def _arguments(job: Job, settings: Settings, place: Device, folder: Path) -> SFTConfig:
+    arguments = SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=1,
+        learning_rate=settings.learning_rate,
+        max_grad_norm=LARGEST_GRADIENT,
+        bf16=place.precision == "bfloat16",
+        fp16=place.precision == "float16",
+        use_cpu=place.is_cpu,
+        seed=settings.seed,
+        max_length=job.encoded.max_length,
+        packing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        activation_checkpointing=job.checkpointing,
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_pin_memory=not place.is_cpu,
+        ddp_find_unused_parameters=False,
+        disable_tqdm=True,
+        report_to="none",
+        log_level="error",
+    )
+    _ = arguments.device  # counts the GPUs …
+    arguments._n_gpu = min(1, arguments._n_gpu)  # … of which one process uses one: more of them are more processes
+    return arguments
