@@ -49,7 +49,7 @@ def evaluate(directory: Path, path: Path) -> dict[str, Any]:
     records = data.read_records(path.name, path.resolve().parent)
     names = model.labels or None
     rows = data.labelled_rows(records, plan, names, lambda _code, text: notes.append(text), path.name)
-    found = model.predictions(rows.texts)
+    found = model.predictions(rows.inputs)
     figures = metrics.compute(model.problem, rows.labels, found.prediction, found.scores, names, rows.groups)
     report: dict[str, Any] = {
         "rows": len(rows),

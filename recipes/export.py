@@ -130,7 +130,7 @@ def write_merged(run: Path, folder: Path) -> None:
         return
     from recipes.parts import save
 
-    classifier = save.load(run / "model")
+    classifier = save.load(run / "model", kind_of(run))
     texts = list(TRIAL_TEXTS)
     expected = _logits(classifier, texts)
     if classifier.pooling == "mean":
@@ -138,8 +138,8 @@ def write_merged(run: Path, folder: Path) -> None:
     else:
         classifier.module = classifier.module.merge_and_unload()
     classifier.adapter = False
-    save.save(classifier, folder, int(classifier.tokenizer.model_max_length))
-    _compare(_logits(save.load(folder), texts), expected, "merged")
+    save.save(classifier, folder, int(classifier.processor.model_max_length))
+    _compare(_logits(save.load(folder, classifier.kind), texts), expected, "merged")
     _new_card(run, folder, save.model_format(classifier))
 
 
@@ -159,17 +159,25 @@ def write_onnx(run: Path, folder: Path) -> None:
         )
     from recipes.parts import save
 
-    classifier = save.load(run / "model")
+    classifier = save.load(run / "model", kind_of(run))
     expected = _logits(classifier, list(TRIAL_TEXTS))
     if classifier.adapter and classifier.pooling == "mean":
         classifier.module.body = classifier.module.body.merge_and_unload()
     elif classifier.adapter:
         classifier.module = classifier.module.merge_and_unload()
     _write_graph(classifier, folder / "model.onnx")
-    classifier.tokenizer.save_pretrained(folder)
+    classifier.processor.save_pretrained(folder)
     classifier.module.config.save_pretrained(folder)
     _compare(_onnx_logits(folder, classifier, list(TRIAL_TEXTS)), expected, "ONNX")
     (folder / "README.md").write_text(ONNX_README, encoding="utf-8")
+
+
+def kind_of(run: Path) -> Any:
+    """What a run's model classifies (`recipes.parts.modality`)."""
+    from recipes.plan import Plan
+    from recipes.run import recipe
+
+    return recipe(Plan.load(run / "plan.json")).KIND
 
 
 def _write_graph(classifier: Any, path: Path) -> None:
@@ -185,7 +193,7 @@ def _write_graph(classifier: Any, path: Path) -> None:
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
             return self.module(input_ids=input_ids, attention_mask=attention_mask)["logits"]
 
-    inputs = classifier.tokenizer(list(TRIAL_TEXTS[1:3]), padding=True, return_tensors="pt")
+    inputs = classifier.processor(list(TRIAL_TEXTS[1:3]), padding=True, return_tensors="pt")
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter talks about its own future
@@ -206,7 +214,7 @@ def _logits(classifier: Any, texts: list[str]) -> Any:
     """Shape (texts, outputs)."""
     import torch
 
-    inputs = classifier.tokenizer(texts, truncation=True, padding=True, return_tensors="pt")
+    inputs = classifier.processor(texts, truncation=True, padding=True, return_tensors="pt")
     with torch.no_grad():
         answer = classifier.module(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
     return answer["logits"].float().numpy()
@@ -217,7 +225,7 @@ def _onnx_logits(folder: Path, classifier: Any, texts: list[str]) -> Any:
     session = importlib.import_module("onnxruntime").InferenceSession(
         folder / "model.onnx", providers=["CPUExecutionProvider"]
     )
-    inputs = classifier.tokenizer(texts, truncation=True, padding=True, return_tensors="np")
+    inputs = classifier.processor(texts, truncation=True, padding=True, return_tensors="np")
     return session.run(None, {name: inputs[name].astype("int64") for name in ("input_ids", "attention_mask")})[0]
 
 

@@ -52,8 +52,9 @@ def load(directory: Path) -> tuple[Plan, Any]:
             "no-model", f"{directory} is not the folder of a run.", "It holds plan.json and model/."
         ) from error
     from recipes.parts import answering
+    from recipes.run import recipe
 
-    return plan, answering.open_model(directory)
+    return plan, answering.open_model(directory, recipe(plan).KIND)
 
 
 def answers(lines: TextIO, plan: Plan, classifier: Any) -> Iterator[dict[str, Any]]:

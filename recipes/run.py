@@ -60,7 +60,7 @@ def _guarded(path: Path, run: RunContext) -> int:
     """Run, and turn however it ends into one last word and an exit code."""
     try:
         plan = _load(path, run)
-        result = _recipe(plan).train(plan, run)
+        result = recipe(plan).train(plan, run)
         if run.is_main:
             _write_result(run, result)
         run.write(Finished(verdict=result.verdict.code, text=result.verdict.text))
@@ -155,7 +155,12 @@ def _device_in_words() -> str:
     return "cuda" if Path("/dev/nvidiactl").exists() and os.environ.get("CUDA_VISIBLE_DEVICES") != "" else "cpu"
 
 
-def _recipe(plan: Plan) -> Any:
+def recipe(plan: Plan) -> Any:
+    """The module that does a plan's task.
+
+    Raises:
+        RecipeError: `task-not-available`.
+    """
     name = RECIPES.get(str(plan.task))
     if name is None:
         raise RecipeError(

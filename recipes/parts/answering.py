@@ -1,4 +1,4 @@
-"""A finished model that answers: texts to labels with probabilities, to lists of labels, or to numbers."""
+"""A finished model that answers: inputs to labels with probabilities, to lists of labels, or to numbers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.linear_head import predict
 from recipes.parts.methods import Classifier
+from recipes.parts.modality import Modality
 from recipes.parts.training import logits_of
 
 MULTI, REGRESSION = "multi_label_classification", "regression"
@@ -27,15 +28,18 @@ class OpenModel:
         self.problem: str = classifier.module.config.problem_type
         self.labels = save.labels_of(classifier)
 
-    def predictions(self, texts: list[str]) -> Predictions:
-        """Answers and probabilities for texts, in their order."""
-        encoded = save.encode_for(self.classifier, texts)
-        logits = logits_of(self.classifier, encoded, np.arange(len(texts)), self.place)
+    def predictions(self, values: list[str]) -> Predictions:
+        """Answers and probabilities for inputs (texts, or paths of files), in their order."""
+        encoded = self.classifier.kind.encode_new(self.classifier, values)
+        logits = logits_of(self.classifier, encoded, np.arange(len(values)), self.place)
         return predict(logits, self.problem)
 
 
-def open_model(directory: Path) -> OpenModel:
+def open_model(directory: Path, kind: Modality) -> OpenModel:
     """Load a run's model.
+
+    Args:
+        kind: what it classifies.
 
     Raises:
         RecipeError: there is none.
@@ -43,14 +47,14 @@ def open_model(directory: Path) -> OpenModel:
     from recipes.events import EventWriter
 
     place = device.set_up(RunContext(directory, EventWriter(None)))
-    return OpenModel(save.load(directory / "model", place), place)
+    return OpenModel(save.load(directory / "model", kind, place), place)
 
 
-def answer(model: OpenModel, texts: list[str]) -> list[dict[str, Any]]:
-    """`{"input", "prediction", "scores"}` for each text; no scores for numbers."""
-    found = model.predictions(texts)
+def answer(model: OpenModel, values: list[str]) -> list[dict[str, Any]]:
+    """`{"input", "prediction", "scores"}` for each input; no scores for numbers."""
+    found = model.predictions(values)
     result = []
-    for number, text in enumerate(texts):
+    for number, text in enumerate(values):
         if model.problem == REGRESSION or found.scores is None:
             result.append({"input": text, "prediction": float(found.prediction[number])})
             continue

@@ -1,7 +1,7 @@
-"""Rows of a plan: read from a file beside it or from the Hub, texts joined, labels made into numbers.
+"""Rows of a plan: read from a file beside it or from the Hub, inputs joined, labels made into numbers.
 
 rows = read_rows(plan, folder, run)
-rows.texts, rows.labels, rows.names, rows.groups
+rows.inputs, rows.labels, rows.names, rows.groups
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Warn = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Rows:
-    """Texts with their labels.
+    """Inputs with their labels.
 
     Attributes:
-        texts: shape (rows,).
+        inputs: shape (rows,): texts, or the paths of files.
         labels: single-label: class indices, int64, shape (rows,); multi-label: 0/1, float32, shape (rows, classes);
             regression: float64, shape (rows,).
         names: the classes, in the order of the indices; empty for regression.
@@ -38,20 +38,20 @@ class Rows:
         groups: shape (rows,), or None: rows of one group stay on one side of a split.
     """
 
-    texts: list[str]
+    inputs: list[str]
     labels: NDArray[Any]
     names: list[str]
     numbers: NDArray[np.int64]
     groups: list[Any] | None = None
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.inputs)
 
     def take(self, rows: Iterable[int]) -> Rows:
         """Some of the rows, in the order asked for."""
         index = np.asarray(list(rows), dtype=np.int64)
         return Rows(
-            [self.texts[row] for row in index],
+            [self.inputs[row] for row in index],
             self.labels[index],
             self.names,
             self.numbers[index],
@@ -59,21 +59,25 @@ class Rows:
         )
 
 
-def read_rows(plan: Plan, folder: Path, warn: Warn) -> tuple[Rows, Rows | None]:
+def read_rows(plan: Plan, folder: Path, warn: Warn, role: str = "text", one: str = "text") -> tuple[Rows, Rows | None]:
     """The rows to learn from, and the person's own test rows when the plan names such a file.
+
+    Args:
+        role: of the columns that hold the inputs; one: what an input is called.
 
     Raises:
         RecipeError: the file, a column, or usable rows are missing; one class only; a label is not a number.
     """
     source = plan.data.source or ""
-    rows = labelled_rows(read_records(source, folder, "train"), plan, None, warn, plan.data.name or source)
+    records = read_records(source, folder, "train")
+    rows = labelled_rows(records, plan, None, warn, plan.data.name or source, role, one)
     if plan.problem != "regression":
-        _check_classes(rows, plan)
+        check_classes(rows, plan)
     if not plan.data.test_source:
         return rows, None
     name = plan.data.test_name or plan.data.test_source
-    test = labelled_rows(read_records(plan.data.test_source, folder, "test"), plan, rows.names, warn, name)
-    return rows, test
+    records = read_records(plan.data.test_source, folder, "test")
+    return rows, labelled_rows(records, plan, rows.names, warn, name, role, one)
 
 
 def data_sha256(plan: Plan, folder: Path) -> str:
@@ -130,21 +134,30 @@ def _read_hub(source: str, split: str) -> list[Record]:
         raise missing from error
 
 
-def labelled_rows(records: list[Record], plan: Plan, names: list[str] | None, warn: Warn, file_name: str) -> Rows:
-    """Texts and labels of records; rows that lack one are left out, and counted in a warning.
+def labelled_rows(
+    records: list[Record],
+    plan: Plan,
+    names: list[str] | None,
+    warn: Warn,
+    file_name: str,
+    role: str = "text",
+    one: str = "text",
+) -> Rows:
+    """Inputs and labels of records; rows that lack one are left out, and counted in a warning.
 
     Args:
         names: the classes to use; None: those of the plan, or those found.
+        role, one: as in `read_rows`.
     """
-    _check_columns(records, plan, file_name)
+    _check_columns(records, plan, file_name, role)
     reader = {
         "single_label_classification": _single_labels,
         "multi_label_classification": _multi_labels,
         "regression": _numbers,
     }[plan.problem or "single_label_classification"]
-    texts = [join_text(record, plan.column("text")) for record in records]
+    inputs = [join_text(record, plan.column(role)) for record in records]
     labels, found, usable = reader(records, plan, names)
-    kept = np.array([row for row in range(len(records)) if usable[row] and texts[row].strip()], dtype=np.int64)
+    kept = np.array([row for row in range(len(records)) if usable[row] and inputs[row].strip()], dtype=np.int64)
     unknown = sum(1 for state in usable if state is None)
     if unknown:
         warn(
@@ -154,18 +167,18 @@ def labelled_rows(records: list[Record], plan: Plan, names: list[str] | None, wa
     left_out = len(records) - len(kept) - unknown
     if left_out > 0:
         empty = f"{left_out:,} of {len(records):,} rows of {file_name}"
-        warn("rows-left-out", f"{empty} are left out: their text or their label is empty.")
+        warn("rows-left-out", f"{empty} are left out: their {one} or their label is empty.")
     if len(kept) == 0:
         raise RecipeError(
             "no-usable-rows",
-            f"None of the {len(records):,} rows of {file_name} has both a text and a label.",
-            "Each row needs a text in the text column and a label in the label column.",
+            f"None of the {len(records):,} rows of {file_name} has both a {one} and a label.",
+            f"Each row needs a {one} in the {role} column and a label in the label column.",
             "Check that the right columns were chosen.",
         )
     groups = None
     if plan.column("group"):
         groups = [records[row].get(plan.column("group")[0]) for row in kept]
-    return Rows([texts[row] for row in kept], labels[kept], found, kept + 1, groups)
+    return Rows([inputs[row] for row in kept], labels[kept], found, kept + 1, groups)
 
 
 def join_text(record: Record, columns: list[str]) -> str:
@@ -259,14 +272,14 @@ def _numbers(records: list[Record], plan: Plan, names: list[str] | None) -> Read
                 "label-not-number",
                 f"Row {row + 1} has “{str(value)[:60]}” in the column “{column}”, which is not a number.",
                 "Predicting a number (regression) needs a number in every row.",
-                "Choose another column, or sort the texts into classes instead.",
+                "Choose another column, or sort the rows into classes instead.",
             ) from None
     return labels, [], [bool(number) for number in np.isfinite(labels)]
 
 
-def _check_columns(records: list[Record], plan: Plan, file_name: str) -> None:
+def _check_columns(records: list[Record], plan: Plan, file_name: str, inputs: str) -> None:
     present = {column for record in records[:1000] for column in record}
-    for role in ("text", "label"):
+    for role in (inputs, "label"):
         for column in plan.column(role):
             if column not in present:
                 raise RecipeError(
@@ -277,7 +290,7 @@ def _check_columns(records: list[Record], plan: Plan, file_name: str) -> None:
                 )
 
 
-def _check_classes(rows: Rows, plan: Plan) -> None:
+def check_classes(rows: Rows, plan: Plan) -> None:
     if plan.problem == "multi_label_classification":
         constant = rows.labels.min(axis=0) == rows.labels.max(axis=0)
         if not len(rows.names) or bool(constant.all()):

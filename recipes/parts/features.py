@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device, Precision, choose_precision, versions
-from recipes.parts.methods import Base, mean_pool, weights_sha256
+from recipes.parts.methods import Base, weights_sha256
+from recipes.parts.modality import Inputs
 
 Features = dict[str, NDArray[np.float32]]
 LONGEST_BY_DEFAULT = 512  # tokens; attention's cost grows with the square
@@ -32,7 +33,6 @@ CHARACTERS_A_TOKEN = 64  # text beyond so many characters for each token that is
 TOKENS_A_BATCH = 8192  # measured on 2 cores: larger batches of a small encoder gain nothing
 ROWS_A_BATCH = 64
 CACHE_BYTES = 2 << 30
-PROBE_ROWS, PROBE_TOKENS = 16, 48
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,17 @@ class Encoded:
         """Tokens of each row, shape (rows,)."""
         return np.diff(self.starts)
 
-    def batch(self, rows: Any) -> dict[str, torch.Tensor]:
+    def cost(self, batch: dict[str, torch.Tensor]) -> int:
+        """Tokens, padding included."""
+        return int(batch["input_ids"].numel())
+
+    def content(self) -> bytes:
+        """The tokens of all rows."""
+        return self.ids.tobytes() + self.starts.tobytes()
+
+    def batch(self, rows: Any, epoch: int | None = None) -> dict[str, torch.Tensor]:
         """Rows padded to the longest of them: `input_ids` and `attention_mask`, shape (rows, tokens)."""
+        del epoch  # texts are the same in every pass
         pieces = [self.ids[self.starts[row] : self.starts[row + 1]] for row in rows]
         width = max(len(piece) for piece in pieces)
         ids = np.full((len(pieces), width), self.padding, dtype=np.int64)
@@ -150,30 +159,14 @@ def listening(base: Base) -> Iterator[dict[str, torch.Tensor]]:
             hook.remove()
 
 
-def pooled(base: Base, heard: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Features of the pass that was just heard: {"model": the head's input, "mean": mean over tokens}.
-
-    "model" is absent where the head reads every token, or has no bias to fold the standardisation into.
-    """
-    features = {"mean": mean_pool(heard["hidden"], batch["attention_mask"])}
-    if heard["head_input"].ndim == 2 and base.head.bias is not None:
-        features["model"] = heard["head_input"].to(torch.float32)
-    return features
-
-
 def settle_precision(base: Base, wish: str, device: Device, run: RunContext) -> Precision:
-    """Try precisions on made-up texts and use the best from here on."""
-    ids = torch.from_numpy(
-        np.random.default_rng(0).integers(
-            5, base.model.config.vocab_size - 1, (PROBE_ROWS, min(PROBE_TOKENS, base.max_tokens))
-        )
-    )
-    batch = {"input_ids": ids.to(device.torch_device), "attention_mask": torch.ones_like(ids).to(device.torch_device)}
+    """Try precisions on made-up inputs and use the best from here on."""
+    batch = {name: value.to(device.torch_device) for name, value in base.kind.trial_batch(base).items()}
 
     def forward() -> Any:
         with listening(base) as heard:
             base.model(**batch)
-            return pooled(base, heard, batch)["mean"].cpu().numpy()
+            return base.kind.pooled(base, heard, batch)[base.kind.trial_pooling].cpu().numpy()
 
     precision = choose_precision(wish, device, forward, run)
     device.use(precision)
@@ -181,9 +174,9 @@ def settle_precision(base: Base, wish: str, device: Device, run: RunContext) -> 
 
 
 def frozen_features(
-    base: Base, encoded: Encoded, device: Device, run: RunContext, tell: Callable[[int, int, float | None], None]
+    base: Base, encoded: Inputs, device: Device, run: RunContext, tell: Callable[[int, int, float | None], None]
 ) -> Features:
-    """Features of every row by both poolings, from one forward pass in evaluation mode, or from the cache.
+    """Features of every row by every pooling, from one forward pass in evaluation mode, or from the cache.
 
     Several processes share the batches; every one gets all features.
 
@@ -213,7 +206,7 @@ def _load_shared(folder: Path, rows: int, run: RunContext) -> Features:
 
 
 def _forward_all(
-    base: Base, encoded: Encoded, device: Device, run: RunContext, tell: Callable[[int, int, float | None], None]
+    base: Base, encoded: Inputs, device: Device, run: RunContext, tell: Callable[[int, int, float | None], None]
 ) -> Features:
     batches = buckets(encoded.lengths, min(ROWS_A_BATCH, run.micro_batch_size or ROWS_A_BATCH))
     mine = batches[run.rank :: run.world_size]
@@ -229,7 +222,10 @@ def _forward_all(
                 batch = {name: value.to(device.torch_device) for name, value in encoded.batch(mine[number]).items()}
                 base.model(**batch)
                 found.append(
-                    (mine[number], {name: value.cpu().numpy() for name, value in pooled(base, heard, batch).items()})
+                    (
+                        mine[number],
+                        {name: value.cpu().numpy() for name, value in base.kind.pooled(base, heard, batch).items()},
+                    )
                 )
             done_cost += sum(cost[number * run.world_size : (number + 1) * run.world_size])
             spent = time.monotonic() - start
@@ -254,11 +250,11 @@ def _assemble(found: list[Any], rows: int, run: RunContext) -> Features:
     return features
 
 
-def cache_key(base: Base, encoded: Encoded, device: Device) -> str:
-    """What features depend on: tokens (texts and their preparation), weights, precision, library versions."""
+def cache_key(base: Base, encoded: Inputs, device: Device) -> str:
+    """What features depend on: the inputs and their preparation, weights, precision, library versions."""
     digest = hashlib.sha256()
     digest.update(weights_sha256(base.model, trainable=None, without=base.head).encode())
-    digest.update(encoded.ids.tobytes() + encoded.starts.tobytes())
+    digest.update(encoded.content())
     about = versions()
     facts = [
         type(base.model).__name__,

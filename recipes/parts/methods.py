@@ -1,6 +1,6 @@
 """Base models with a new last layer, and which of their weights each method trains.
 
-base = load_base(source, head_size, ...)      a pretrained body with a new last layer
+base = load_base(kind, source, ...)           a pretrained body with a new last layer
 prepare(method, classifier)                   frozen and trainable weights set, adapters added
 """
 
@@ -19,16 +19,13 @@ import torch
 from torch import nn
 
 from recipes.parts.errors import RecipeError
+from recipes.parts.modality import Modality
 from recipes.plan import Method
 
 Pooling = Literal["model", "mean"]
 HEAD_FILE = "classification_head.safetensors"
 #: Parts of a body that come after its blocks: they train with the last blocks.
 AFTER_BLOCKS = re.compile(r"(^|\.)(pooler|final_norm|final_layer_norm|ln_f|norm)$")
-ANOTHER_MODEL = (
-    "Choose an encoder that transformers can load for text classification: BERT, RoBERTa, DistilBERT, ModernBERT, "
-    "DeBERTa, MiniLM, XLM-R, …"
-)
 
 
 class MeanPooledClassifier(nn.Module):  # type: ignore[misc]
@@ -56,19 +53,21 @@ def mean_pool(hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tenso
 
 @dataclass
 class Base:
-    """A pretrained body with a new last layer, as AutoModelForSequenceClassification loads it.
+    """A pretrained body with a new last layer, as transformers loads it.
 
     Attributes:
+        processor: prepares its inputs: a tokenizer, an image processor, …
         name: the plan's base model; source: the folder or Hub id it was loaded from.
         fresh: names of parameters that the checkpoint lacks.
         dropout: the configuration's own dropout values, where they were set to zero for speed.
     """
 
     model: Any
-    tokenizer: Any
+    processor: Any
     name: str
     source: str
     fresh: list[str]
+    kind: Modality
     dropout: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -76,25 +75,21 @@ class Base:
         """The last linear layer."""
         return find_head(self.model)
 
-    @property
-    def max_tokens(self) -> int:
-        """The longest text that the model can read, in tokens."""
-        return max_tokens(self.model, self.tokenizer)
-
 
 @dataclass
 class Classifier:
-    """A module that maps tokens to logits, and how it pools.
+    """A module that maps inputs to logits, and how it pools.
 
     Attributes:
-        module: {"input_ids", "attention_mask"} -> {"logits"}.
+        module: the tensors of `Inputs.batch` -> {"logits"}.
         adapter: whether its body carries LoRA adapters.
     """
 
     module: Any
     pooling: Pooling
-    tokenizer: Any
+    processor: Any
     base_name: str
+    kind: Modality
     adapter: bool = False
     dropout: dict[str, float] = field(default_factory=dict)
 
@@ -111,11 +106,20 @@ class Classifier:
 
 
 def load_base(
-    source: str, name: str, *, labels: list[str], problem: str, seed: int, no_dropout: bool, from_scratch: bool = False
+    kind: Modality,
+    source: str,
+    name: str,
+    *,
+    labels: list[str],
+    problem: str,
+    seed: int,
+    no_dropout: bool,
+    from_scratch: bool = False,
 ) -> Base:
     """Load a body with a new last layer; new square layers before it start as the identity.
 
     Args:
+        kind: what it classifies.
         source: a local folder or a Hub id; safetensors only, no code of the repository is run.
         labels: the classes; empty for regression.
         no_dropout: set every dropout to zero (on a CPU, drawing its masks costs as much as the model).
@@ -124,7 +128,7 @@ def load_base(
     Raises:
         RecipeError: `unsafe-weights`, `remote-code`, `model-not-found` or `model-not-usable`.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoConfig
 
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     check_weight_files(source, name)
@@ -133,18 +137,18 @@ def load_base(
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         _describe_labels(config, labels, problem)
         dropout = zero_dropout(config) if no_dropout else {}
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        processor = kind.load_processor(source)
         if from_scratch:
-            model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+            model = kind.auto_model().from_config(config, dtype=torch.float32)
             fresh: list[str] = []
         else:
-            model, fresh = _pretrained(AutoModelForSequenceClassification, source, config)
+            model, fresh = _pretrained(kind.auto_model(), source, config)
     except RecipeError:
         raise
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-        raise _cannot_load(name, error) from error
-    base = Base(model, tokenizer, name, source, fresh, dropout)
-    _settle_padding(base)
+        raise _cannot_load(name, error, kind) from error
+    base = Base(model, processor, name, source, fresh, kind, dropout)
+    kind.check(base)
     _check_loaded(base)
     _identity_in_fresh_layers(base)
     model.eval()
@@ -188,21 +192,21 @@ def _unsafe(name: str, files: str) -> RecipeError:
     )
 
 
-def _cannot_load(name: str, error: Exception) -> RecipeError:
+def _cannot_load(name: str, error: Exception, kind: Modality) -> RecipeError:
     text = str(error)
     if "trust_remote_code" in text:
         return RecipeError(
             "remote-code",
             f"The model “{name}” needs code from its repository to be run.",
             "Only architectures that are part of transformers are loaded; code of strangers is never run.",
-            ANOTHER_MODEL,
+            kind.another_model,
         )
     if "safetensors" in text and isinstance(error, OSError):
         return _unsafe(name, "no .safetensors file")
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return RecipeError(
-        "model-not-usable", f"The model “{name}” cannot be loaded for text classification: {first_line[:300]}",
-        "", ANOTHER_MODEL,
+        "model-not-usable", f"The model “{name}” cannot be loaded to classify {kind.many}: {first_line[:300]}",
+        "", kind.another_model,
     )  # fmt: skip
 
 
@@ -222,16 +226,8 @@ def zero_dropout(config: Any) -> dict[str, float]:
     return had
 
 
-def _settle_padding(base: Base) -> None:
-    """A tokenizer without a padding token pads with its end token."""
-    if base.tokenizer.pad_token_id is None:
-        base.tokenizer.pad_token = base.tokenizer.eos_token or base.tokenizer.unk_token
-    if base.model.config.pad_token_id is None:
-        base.model.config.pad_token_id = base.tokenizer.pad_token_id
-
-
 def _check_loaded(base: Base) -> None:
-    """The head is there, the blocks are not new, and the tokenizer fits the embeddings."""
+    """The head is there, and the blocks are not new."""
     find_head(base.model)
     blocks = find_blocks(base.model)
     lacking = [name for name in base.fresh if blocks is not None and name.startswith(blocks[0] + ".")]
@@ -241,14 +237,6 @@ def _check_loaded(base: Base) -> None:
             f"The files of “{base.name}” lack {len(lacking)} weights that its configuration names, as {lacking[0]}.",
             "A pretrained model brings the weights of all its layers.",
             "Choose another base model, or mend the folder.",
-        )
-    embeddings = base.model.get_input_embeddings().num_embeddings
-    if len(base.tokenizer) > embeddings:
-        raise RecipeError(
-            "model-not-usable",
-            f"The tokenizer of “{base.name}” knows {len(base.tokenizer):,} tokens, its model only {embeddings:,}.",
-            "Tokenizer and model must belong together.",
-            "Use the tokenizer that the model was trained with.",
         )
 
 
@@ -280,7 +268,7 @@ def find_head(model: Any) -> nn.Linear:
             "model-not-usable",
             f"The architecture {type(model).__name__} does not end in a linear layer with {outputs} outputs.",
             "The last layer is exchanged for a new one, so there must be one.",
-            ANOTHER_MODEL,
+            "Choose another base model.",
         )
     return found[-1]
 
@@ -295,22 +283,10 @@ def find_blocks(model: nn.Module) -> tuple[str, nn.ModuleList] | None:
     return max(lists, key=lambda item: sum(parameter.numel() for parameter in item[1].parameters()))
 
 
-def max_tokens(model: Any, tokenizer: Any) -> int:
-    """The longest input in tokens: the least of what tokenizer and position embeddings say."""
-    limits = [limit for limit in (tokenizer.model_max_length,) if isinstance(limit, int) and 0 < limit < 1_000_000]
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Embedding) and name.endswith(("position_embeddings", "wpe")):
-            offset = 0 if module.padding_idx is None else module.padding_idx + 1
-            limits.append(module.num_embeddings - offset)
-    if not limits:
-        limits = [int(getattr(model.config, "max_position_embeddings", None) or 512)]
-    return max(8, min(limits))
-
-
 def classifier_of(base: Base, pooling: Pooling, width: int, outputs: int) -> Classifier:
     """The base as a classifier with one of the two poolings; shares the base's weights."""
     module = base.model if pooling == "model" else MeanPooledClassifier(base.model.base_model, width, outputs)
-    return Classifier(module, pooling, base.tokenizer, base.name, dropout=base.dropout)
+    return Classifier(module, pooling, base.processor, base.name, base.kind, dropout=base.dropout)
 
 
 def prepare(classifier: Classifier, method: Method, fresh: list[str]) -> None:
@@ -369,7 +345,7 @@ def _add_adapters(classifier: Classifier, method: Method, fresh: list[str]) -> N
     whole = classifier.pooling == "model"
     rank = method.rank or 16
     config = LoraConfig(
-        task_type=TaskType.SEQ_CLS if whole else TaskType.FEATURE_EXTRACTION,
+        task_type=classifier.kind.peft_task if whole else TaskType.FEATURE_EXTRACTION,
         r=rank,
         lora_alpha=method.alpha or 2 * rank,
         lora_dropout=method.dropout or 0.0,

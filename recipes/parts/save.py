@@ -22,9 +22,9 @@ from safetensors.torch import load_file, save_file
 from recipes.parts import checkpoints
 from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError
-from recipes.parts.features import Encoded, encode
 from recipes.parts.linear_head import predict
-from recipes.parts.methods import HEAD_FILE, Classifier, MeanPooledClassifier, max_tokens
+from recipes.parts.methods import HEAD_FILE, Classifier, MeanPooledClassifier
+from recipes.parts.modality import Modality
 from recipes.parts.starter import check_reachable, resolve
 from recipes.parts.training import logits_of
 
@@ -38,11 +38,11 @@ def model_format(classifier: Classifier) -> str:
 
 
 def save(classifier: Classifier, folder: Path, max_length: int) -> None:
-    """Write the model, its tokenizer and its labels, whole or not at all.
+    """Write the model, what prepares its inputs, and its labels, whole or not at all.
 
     Args:
         folder: replaced when it exists.
-        max_length: tokens read of each text; the tokenizer carries it.
+        max_length: of the run's inputs, as tokens read of each text.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -65,21 +65,19 @@ def save(classifier: Classifier, folder: Path, max_length: int) -> None:
     if classifier.pooling == "mean":
         head = {"weight": classifier.head.weight, "bias": classifier.head.bias}
         save_file({name: value.detach().cpu().contiguous() for name, value in head.items()}, partial / HEAD_FILE)
-    tokenizer = classifier.tokenizer
-    limit, tokenizer.model_max_length = tokenizer.model_max_length, max_length
-    tokenizer.save_pretrained(partial)
-    tokenizer.model_max_length = limit
+    classifier.kind.save_processor(classifier.processor, partial, max_length)
     checkpoints.replace_folder(partial, folder)
 
 
-def load(folder: Path, device: Device | None = None) -> Classifier:
+def load(folder: Path, kind: Modality, device: Device | None = None) -> Classifier:
     """Load what `save` wrote, in evaluation mode.
+
+    Args:
+        kind: what it classifies.
 
     Raises:
         RecipeError: `no-model`; or the adapter's base model cannot be had.
     """
-    from transformers import AutoTokenizer
-
     if not (folder / "config.json").is_file():
         raise RecipeError(
             "no-model",
@@ -87,9 +85,10 @@ def load(folder: Path, device: Device | None = None) -> Classifier:
             "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
             "Start the run, and wait for its end.",
         )
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    processor = kind.load_processor(str(folder))
     is_adapter, has_head = (folder / ADAPTER_FILE).is_file(), (folder / HEAD_FILE).is_file()
-    module, name = _load_adapter(folder, has_head) if is_adapter else (_load_plain(folder, has_head), str(folder))
+    auto = kind.auto_model(with_head=not has_head)
+    module, name = _load_adapter(folder, auto) if is_adapter else (_load_plain(folder, auto), str(folder))
     if has_head:
         weights = load_file(folder / HEAD_FILE)
         whole = MeanPooledClassifier(module, weights["weight"].shape[1], weights["weight"].shape[0])
@@ -98,25 +97,21 @@ def load(folder: Path, device: Device | None = None) -> Classifier:
     module.eval()
     if device is not None:
         module.to(device.torch_device)
-    return Classifier(module, "mean" if has_head else "model", tokenizer, name, adapter=is_adapter)
+    return Classifier(module, "mean" if has_head else "model", processor, name, kind, adapter=is_adapter)
 
 
-def _load_plain(folder: Path, without_head: bool) -> Any:
-    from transformers import AutoModel, AutoModelForSequenceClassification
-
-    auto = AutoModel if without_head else AutoModelForSequenceClassification
+def _load_plain(folder: Path, auto: Any) -> Any:
     return auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
 
 
-def _load_adapter(folder: Path, without_head: bool) -> tuple[Any, str]:
+def _load_adapter(folder: Path, auto: Any) -> tuple[Any, str]:
     from peft import PeftConfig, PeftModel
-    from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     name = PeftConfig.from_pretrained(folder).base_model_name_or_path
     source = resolve(name, folder.parent)
     check_reachable(source)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    auto = AutoModel if without_head else AutoModelForSequenceClassification
     base = auto.from_pretrained(
         source,
         config=config,
@@ -136,23 +131,19 @@ def labels_of(classifier: Classifier) -> list[str]:
     return [config.id2label[number] for number in range(len(config.id2label))]
 
 
-def encode_for(classifier: Classifier, texts: Sequence[str]) -> Encoded:
-    """Tokens of new texts, prepared as for training."""
-    limit = max_tokens(classifier.module, classifier.tokenizer)
-    return encode(classifier.tokenizer, list(texts), min(limit, int(classifier.tokenizer.model_max_length)), limit)
-
-
-def verify(folder: Path, texts: Sequence[str], expected: NDArray[Any], device: Device, problem: str) -> None:
+def verify(
+    folder: Path, kind: Modality, values: Sequence[Any], expected: NDArray[Any], device: Device, problem: str
+) -> None:
     """Load the saved model and compare its answers with those that the run counted on.
 
     Args:
-        texts: a few texts; expected: their logits in the run, shape (texts, outputs).
+        values: a few inputs; expected: their logits in the run, shape (inputs, outputs).
 
     Raises:
         RecipeError: `verification-failed`.
     """
-    classifier = load(folder, device)
-    found = logits_of(classifier, encode_for(classifier, texts), np.arange(len(texts)), device)
+    classifier = load(folder, kind, device)
+    found = logits_of(classifier, kind.encode_new(classifier, values), np.arange(len(values)), device)
     # Half-precision bodies differ a little with the batch that a text is in; float32 ones hardly do.
     tolerance = (2e-3 if device.precision == "float32" else 5e-2) * max(1.0, float(np.abs(expected).max()))
     apart = float(np.abs(found - expected).max())

@@ -6,7 +6,7 @@ parts.train, parts.validation, parts.test      row indices, sorted
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recipes.parts.copies import Rows, components, count_of, find_copies
+
+CopyFinder = Callable[[Sequence[str]], tuple[Rows, list[str]]]
 
 
 class CannotSplit(ValueError):
@@ -46,7 +48,7 @@ class Split:
     notes: list[str] = field(default_factory=list)
 
 
-def split(
+def split(  # noqa: PLR0913 - one flat call reads better than a bag of options
     texts: Sequence[str],
     labels: Any,
     *,
@@ -56,6 +58,7 @@ def split(
     seed: int,
     groups: Sequence[Any] | None = None,
     fixed_test: Sequence[str] | None = None,
+    find_copies: CopyFinder = find_copies,
 ) -> Split:  # fmt: skip
     """Divide the rows; the test part depends on the texts, the labels, `test_fraction` and `seed` alone.
 
@@ -68,6 +71,7 @@ def split(
         seed: same seed, same rows: same split.
         groups: shape (rows,): rows of one group (a customer, a document) stay together; None and NaN: no group.
         fixed_test: the person's own test texts; training rows that equal or nearly equal one are left out.
+        find_copies: numbers texts (or what stands for a row) so that copies share a number.
 
     Raises:
         CannotSplit: everything is one group, or nothing is left to train on.
@@ -99,6 +103,7 @@ def folds(
     seed: int,
     groups: Sequence[Any] | None = None,
     texts: Sequence[str] | None = None,
+    find_copies: CopyFinder = find_copies,
 ) -> list[tuple[Rows, Rows]]:  # fmt: skip
     """Repeated stratified cross-validation, for data too small for one test set.
 
@@ -106,7 +111,7 @@ def folds(
         labels, problem, groups: as in `split`.
         n_splits: parts; every row is tested once a repeat. Fewer are made when there are fewer families of copies.
         repeats: how often the rows are dealt anew.
-        texts: shape (rows,): when given, copies stay in one part.
+        texts: shape (rows,): when given, copies stay in one part; find_copies: as in `split`.
 
     Returns:
         `n_splits * repeats` pairs (train rows, test rows), sorted; the pairs of one repeat follow each other.
@@ -239,7 +244,7 @@ def _one_family(rows: int) -> CannotSplit:
     return CannotSplit(
         "one-group-only",
         f"All {rows:,} rows are copies of each other or belong to one group.",
-        "At least two different texts (or groups) are needed, so that one can be held out for the test.",
+        "At least two different rows (or groups) are needed, so that one can be held out for the test.",
         "Add different rows, or choose another group column.",
     )
 
@@ -250,7 +255,7 @@ def _left_out_notes(count: int, rows: int) -> list[str]:
     was = "was" if count == 1 else "were"
     return [
         f"{count_of(count, 'row', 'rows')} of the {rows:,} training rows {was} left out because the test file holds "
-        "the same or nearly the same text: the test shall ask for something new."
+        "the same or nearly the same: the test shall ask for something new."
     ]
 
 

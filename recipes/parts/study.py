@@ -1,6 +1,6 @@
 """Which rows of a plan learn, steer and judge, and what is predicted.
 
-study = read_study(plan, run)
+study = divide(rows, own_test, plan, run)
 study.train, study.validation, study.test      row indices into study.rows
 """
 
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.parts import data, metrics, splits
+from recipes.parts import copies, data, metrics, splits
 from recipes.parts.context import RunContext
+from recipes.parts.splits import CopyFinder
 from recipes.plan import Plan
 
 FEW_ROWS = 100  # below, one small test set says too little: repeated cross-validation instead
@@ -80,9 +81,9 @@ class Study:
             return f"{len(self.folds) // REPEATS}-fold cross-validation, {REPEATS} times"
         return "your own test file" if self.own_test else "test rows"
 
-    def texts(self, rows: NDArray[Any]) -> list[str]:
-        """Texts of some rows."""
-        return [self.rows.texts[row] for row in rows]
+    def inputs(self, rows: NDArray[Any]) -> list[str]:
+        """Inputs of some rows."""
+        return [self.rows.inputs[row] for row in rows]
 
     def labels(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Labels of some rows."""
@@ -90,13 +91,22 @@ class Study:
         return labels
 
 
-def read_study(plan: Plan, run: RunContext) -> Study:
-    """Read the plan's rows and set test rows aside, before anything is trained.
+def divide(
+    rows: data.Rows,
+    own_test: data.Rows | None,
+    plan: Plan,
+    run: RunContext,
+    find_copies: CopyFinder = copies.find_copies,
+) -> Study:
+    """Set test rows aside, before anything is trained.
+
+    Args:
+        own_test: the person's own test rows, as in `data.read_rows`.
+        find_copies: numbers inputs so that copies share a number, and says what it found.
 
     Raises:
-        RecipeError: the data cannot be used. splits.CannotSplit: it cannot be divided.
+        splits.CannotSplit: the rows cannot be divided.
     """
-    rows, own_test = data.read_rows(plan, run.directory, run.warn)
     problem = plan.problem or metrics.SINGLE
     counts = np.bincount(rows.labels).tolist() if problem == metrics.SINGLE else None
     goal = Goal(
@@ -107,17 +117,18 @@ def read_study(plan: Plan, run: RunContext) -> Study:
         seed=plan.training.seed,
     )
     if own_test is None and len(rows) < FEW_ROWS:
-        return _cross_validated(rows, goal, run)
+        return _cross_validated(rows, goal, run, find_copies)
     parts = run.on_main(
         lambda: splits.split(
-            rows.texts,
+            rows.inputs,
             rows.labels,
             problem=problem,
             test_fraction=plan.evaluation.test_fraction or TEST_FRACTION,
             validation_fraction=plan.evaluation.validation_fraction or VALIDATION_FRACTION,
             seed=goal.seed,
             groups=rows.groups,
-            fixed_test=own_test.texts if own_test is not None else None,
+            fixed_test=own_test.inputs if own_test is not None else None,
+            find_copies=find_copies,
         )
     )
     for sentence in parts.notes:
@@ -131,7 +142,7 @@ def read_study(plan: Plan, run: RunContext) -> Study:
 def joined(rows: data.Rows, more: data.Rows) -> data.Rows:
     """Rows of two files, one after the other."""
     return data.Rows(
-        rows.texts + more.texts,
+        rows.inputs + more.inputs,
         np.concatenate([rows.labels, more.labels]),
         rows.names,
         np.concatenate([rows.numbers, more.numbers]),
@@ -139,7 +150,7 @@ def joined(rows: data.Rows, more: data.Rows) -> data.Rows:
     )
 
 
-def _cross_validated(rows: data.Rows, goal: Goal, run: RunContext) -> Study:
+def _cross_validated(rows: data.Rows, goal: Goal, run: RunContext, find_copies: CopyFinder) -> Study:
     """Few rows: every row is tested, by models that did not see it."""
     pairs = run.on_main(
         lambda: splits.folds(
@@ -149,7 +160,8 @@ def _cross_validated(rows: data.Rows, goal: Goal, run: RunContext) -> Study:
             repeats=REPEATS,
             seed=goal.seed,
             groups=rows.groups,
-            texts=rows.texts,
+            texts=rows.inputs,
+            find_copies=find_copies,
         )
     )
     every, none = np.arange(len(rows)), np.empty(0, dtype=np.intp)

@@ -18,6 +18,7 @@ import pytest
 from recipes import export
 from recipes.parts.errors import RecipeError
 from recipes.plan import Data, Method, Plan
+from recipes.text_classification import KIND
 
 HAS_ONNX = all(importlib.util.find_spec(name) is not None for name in export.ONNX_PACKAGES)
 TEXTS = ["apple word1 word2", "iron iron gold " * 8]
@@ -37,7 +38,13 @@ def make_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]
 
         source = str(tiny("bert"))
         base = methods.load_base(
-            source, source, labels=["fruit", "metal"], problem="single_label_classification", seed=0, no_dropout=True
+            KIND,
+            source,
+            source,
+            labels=["fruit", "metal"],
+            problem="single_label_classification",
+            seed=0,
+            no_dropout=True,
         )
         classifier = methods.classifier_of(base, pooling, 32, 2)
         if adapter:
@@ -59,7 +66,7 @@ def make_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]
 def logits_of(folder: Path) -> Any:
     from recipes.parts import save
 
-    return export._logits(save.load(folder), TEXTS)
+    return export._logits(save.load(folder, KIND), TEXTS)
 
 
 def run_command(run: Path, form: str, out: Path) -> tuple[int, dict[str, Any]]:
@@ -168,7 +175,7 @@ def test_onnx_answers_as_the_model_and_its_lines_run(
 
     run, out = make_run(pooling, adapter), tmp_path / "out"
     assert {"model.onnx", "tokenizer.json", "config.json", "README.md"} <= set(export.export(run, "onnx", out))
-    classifier = save.load(run / "model")
+    classifier = save.load(run / "model", KIND)
     assert np.abs(export._onnx_logits(out, classifier, TEXTS) - export._logits(classifier, TEXTS)).max() < 1e-4
     block = re.search(r"```python\n(.*?)```", (out / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from recipes.events import EventWriter, Result
-from recipes.parts import training
+from recipes.parts import steady, training
 
 LONG = {"training.epochs": 8, "training.early_stopping": None, "training.learning_rate": 3e-4}
 NEVER = 10**9
@@ -97,7 +97,7 @@ def test_a_damaged_checkpoint_is_left_for_the_one_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One flipped byte in the newest checkpoint: it does not count, and the end is the same."""
-    monkeypatch.setattr(training, "CHECKPOINT_SHARE", 1e9)  # a checkpoint at every evaluation
+    monkeypatch.setattr(steady, "CHECKPOINT_SHARE", 1e9)  # a checkpoint at every evaluation
     whole, broken = new_run("last_layers", name="whole", **LONG), new_run("last_layers", name="broken", **LONG)
     reference = run_here(whole)
     at_step(20, "checkpoint", die)
@@ -184,7 +184,7 @@ def test_time_is_kept(
     new_run: Callable[..., Path], run_here: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand epochs in a minute on a slow machine: shortened with a word, the learning rate ends near zero."""
-    monkeypatch.setattr(training.Speed, "seconds_a_token", lambda _self: 0.005)  # about a second a step
+    monkeypatch.setattr(steady.Speed, "seconds_a_unit", lambda _self: 0.005)  # about a second a step
     done = run_here(new_run("full", **{**LONG, "training.epochs": 1000, "training.max_minutes": 1}))
     assert done.code == 0, done.last
     assert [event.code for event in done.events if event.kind == "warning"].count("time-limit") == 1

@@ -15,6 +15,7 @@ from recipes import evaluate, predict
 from recipes.parts import answering, features
 from recipes.parts.starter import STARTER_ID, resolve
 from recipes.plan import Plan
+from recipes.text_classification import KIND
 from tests.recipes.conftest import make_rows, write_rows
 
 TEXTS = ["apple pear plum word1", "iron gold zinc word2", "silk wool jute word3"]
@@ -60,7 +61,7 @@ def test_plain_libraries_load_the_model(
     assert done.code == 0, done.last
     form = "peft" if method == "lora" else "transformers"
     assert done.result.model_format == (form if pooling == "model" else f"{form}+head")
-    answers = answering.answer(answering.open_model(plan.parent), TEXTS)
+    answers = answering.answer(answering.open_model(plan.parent, KIND), TEXTS)
     probabilities = plain_logits(plan.parent / "model", tiny("bert")).softmax(-1)
     for answer, row in zip(answers, probabilities, strict=True):
         assert list(answer["scores"]) == ["cloth", "fruit", "metal"]

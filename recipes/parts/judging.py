@@ -1,0 +1,173 @@
+"""The end of a classification run: figures, baselines and verdict; the model saved and checked; the result.
+
+result = judge(work, head, chosen, answers)
+save_and_verify(work, chosen)
+result = complete(work, result)
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from recipes.events import Candidate, Estimate, Result
+from recipes.parts import card, checkpoints, data, device, metrics, probe, save, verdict
+from recipes.parts.baselines import Predictions
+from recipes.parts.context import RunContext
+from recipes.parts.device import Device
+from recipes.parts.errors import RecipeError
+from recipes.parts.features import Features
+from recipes.parts.methods import Classifier
+from recipes.parts.modality import Inputs, Modality
+from recipes.parts.probe import HeadChoice
+from recipes.parts.study import Study
+from recipes.plan import Plan
+
+VERIFIED_ROWS = 8
+SAVING_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every step after the loading needs."""
+
+    plan: Plan
+    run: RunContext
+    kind: Modality
+    place: Device
+    study: Study
+    encoded: Inputs
+    found: Features
+    memory: checkpoints.Memory
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What goes into `model/`.
+
+    Attributes:
+        answers: for the judged rows; sample_logits: for the first few of them, shape (8, outputs).
+        trainable, total: numbers of weights.
+    """
+
+    classifier: Classifier
+    answers: Predictions
+    sample_logits: NDArray[Any]
+    candidates: list[Candidate]
+    trainable: int
+    total: int
+    curves: dict[str, list[list[float]]] = field(default_factory=dict)
+
+
+def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predictions]) -> Result:
+    """Figures, baselines and verdict on the judged rows.
+
+    Raises:
+        RecipeError: the model gives every input the same answer.
+    """
+    plan, study, goal = work.plan, work.study, work.study.goal
+    rows, mine = study.rows.take(study.judged), chosen.answers
+    names = goal.names or None
+    failure = verdict.learned(goal.problem, rows.labels, mine.prediction, scores=mine.scores, labels=names)
+    if failure is not None:
+        raise RecipeError(failure.code, failure.what, failure.expected, failure.fix)
+
+    one_label = goal.problem == metrics.SINGLE
+    confusion = metrics.confusion(rows.labels, mine.prediction, len(goal.names)) if one_label else None
+
+    def figures(given: Predictions) -> Any:
+        return metrics.compute(goal.problem, rows.labels, given.prediction, given.scores, names, rows.groups)
+
+    return Result(
+        task=str(plan.task),
+        base_model=str(plan.base_model),
+        method=plan.method.model_dump(exclude_none=True),
+        problem=goal.problem,
+        rows={"train": len(study.train), "validation": len(study.validation), "test": len(rows)},
+        metrics=figures(mine),
+        baselines={name: figures(given) for name, given in answers.items()},
+        verdict=verdict.judge(
+            goal.problem, goal.metric, rows.labels, mine, answers, labels=names, groups=rows.groups,
+            noun=work.kind.many, cross_validated=bool(study.folds),
+            test_fraction=None if study.own_test else plan.evaluation.test_fraction,
+        ),
+        trainable_parameters=chosen.trainable,
+        total_parameters=chosen.total,
+        seconds={},
+        peak_bytes={},
+        environment=environment(work.place, work.run),
+        data_sha256=data.data_sha256(plan, work.run.directory),
+        seed=goal.seed,
+        metric=goal.metric,
+        labels=names,
+        confusion=confusion,
+        classes=metrics.per_class(goal.problem, rows.labels, mine.prediction, goal.names) or None,
+        mistakes=metrics.mistakes(
+            goal.problem,
+            work.kind.shown(rows.inputs),
+            rows.labels,
+            mine.prediction,
+            scores=mine.scores,
+            labels=names,
+            rows=rows.numbers.tolist(),
+        ),
+        candidates=chosen.candidates,
+        curves={**chosen.curves, **probe.curve_by_rows(study, work.found, head)},
+        evaluation=study.evaluation,
+        model_format=save.model_format(chosen.classifier),
+    )  # fmt: skip
+
+
+def save_and_verify(work: Work, chosen: Chosen) -> None:
+    """Write `model/`, load it again, and compare its answers with those of the run."""
+    folder = work.run.directory / "model"
+
+    def do() -> None:
+        save.save(chosen.classifier, folder, work.encoded.max_length)
+        values = work.study.inputs(work.study.judged[:VERIFIED_ROWS])
+        save.verify(folder, work.kind, values, chosen.sample_logits, work.place, work.study.goal.problem)
+
+    work.run.on_main(do)
+
+
+def complete(work: Work, result: Result) -> Result:
+    """The result with what is known only at the end; the model's card is written from it."""
+    run = work.run
+    measured = device.peak_bytes(work.place)
+    seconds = {name: round(value, 3) for name, value in run.seconds.items()}
+    expected = work.plan.compute.expected_seconds
+    seconds |= {"predicted": expected} if expected is not None else {}
+    final = result.model_copy(
+        update={
+            "seconds": {**seconds, "total": round(run.elapsed(), 3)},
+            "peak_bytes": {"predicted": run.predicted_peak_bytes, "measured": measured},
+            "warnings": run.warnings,
+            "notes": run.notes,
+        }
+    )
+    text = card.model_card(work.plan, final)
+    (run.directory / "model" / "README.md").write_text(text, encoding="utf-8")
+    run.write(
+        Estimate(
+            predicted_peak_bytes=run.predicted_peak_bytes,
+            measured_peak_bytes=measured,
+            predicted_seconds=expected,
+            measured_seconds=run.elapsed(),
+        )
+    )
+    return final
+
+
+def environment(place: Device, run: RunContext) -> dict[str, Any]:
+    """What computed."""
+    return {
+        **device.versions(),
+        "device": place.name,
+        "precision": place.precision,
+        "threads": place.threads,
+        "processes": run.world_size,
+        "platform": platform.platform(),
+    }

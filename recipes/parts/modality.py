@@ -1,0 +1,174 @@
+"""What a classifier of texts, of pictures or of sounds brings along; everything else is `recipes.parts.classification`.
+
+To add a modality (say, sounds):
+
+1. `recipes/parts/<modality>.py`: a class after `Modality`, and its inputs, a class after `Inputs`; the smallest example
+   is `recipes.parts.texts`. Rows are JSON lines; a file that a row names lies in the run's folder, under `data/`.
+2. `recipes/<task>.py`: `KIND = <the class>()` and `train(plan, run)` that hands it to `classification.train`.
+3. Register the task in `RECIPES` of `recipes/run.py`, and add its case to `tests/recipes/test_contract.py`.
+
+Nothing else asks what the inputs are: the frozen body reads all of them once (`features`), the last layer is fitted on
+what it says (`probe`), the body is trained on from there (`training`), and the verdict is the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from recipes.events import Mistake
+    from recipes.parts.baselines import Predictions
+    from recipes.parts.context import RunContext
+    from recipes.parts.device import Device
+    from recipes.parts.methods import Base, Classifier, Pooling
+    from recipes.parts.study import Study
+    from recipes.plan import Plan
+
+
+class Inputs(Protocol):
+    """All rows, prepared for a model; batches are made from it without preparing anything twice.
+
+    Attributes:
+        lengths: what each row costs, shape (rows,), int64, in a unit of which 8,000 fit into a batch: tokens; or 1.
+        max_length: the largest cost that a row can have.
+    """
+
+    @property
+    def max_length(self) -> int:
+        """In the same unit."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> NDArray[Any]:
+        """Shape (rows,)."""
+
+    def batch(self, rows: Any, epoch: int | None = None) -> dict[str, Any]:
+        """The model's inputs for some rows, as tensors on the CPU, by the names that the model gives them.
+
+        Args:
+            epoch: which pass of a training this is: the inputs may vary with it and with the row, and with nothing
+                else, so that a resumed run sees the same; None: the inputs as they are.
+        """
+
+    def cost(self, batch: dict[str, Any]) -> int:
+        """What a batch costs, padding included, in the unit of `lengths`."""
+
+    def content(self) -> bytes:
+        """What the features of these rows depend on, apart from the model: the key of the cache."""
+
+
+class Modality(ABC):
+    """One kind of input, as classification needs it.
+
+    Attributes:
+        task: as in the plan. role: the role of the column that holds the inputs.
+        one, many: what a row is called in sentences.
+        simple: the name of the baseline that reads the inputs themselves.
+        another_model: what to choose when a base model cannot be used.
+        trial_pooling: the features that precisions are compared by.
+        peft_task: PEFT's name for the task; None: it has none.
+    """
+
+    task: str
+    role: str
+    one: str
+    many: str
+    simple: str
+    another_model: str
+    trial_pooling: Pooling = "model"
+    peft_task: str | None = None
+
+    # The rows
+
+    @abstractmethod
+    def study(self, plan: Plan, run: RunContext) -> Study:
+        """Read the rows and set test rows aside, copies on one side (`study.read_study`).
+
+        Raises:
+            RecipeError: the data cannot be used.
+        """
+
+    @abstractmethod
+    def encode(self, plan: Plan, study: Study, base: Base, run: RunContext) -> Inputs:
+        """All rows of the study, prepared for the model once."""
+
+    @abstractmethod
+    def encode_new(self, classifier: Classifier, values: Sequence[Any]) -> Inputs:
+        """New inputs (as in `Rows.inputs`), prepared exactly as for training."""
+
+    @abstractmethod
+    def baseline(
+        self,
+        name: str,
+        study: Study,
+        rows: NDArray[Any],
+        validation: NDArray[Any] | None,
+        test: NDArray[Any],
+    ) -> Predictions:
+        """A simple method that reads the inputs themselves: answers for `test`, learned from `rows`."""
+
+    def shown(self, values: Sequence[str]) -> list[str]:
+        """Inputs as the report names them."""
+        return list(values)
+
+    def illustrate(self, run: RunContext, study: Study, mistakes: list[Mistake]) -> list[Mistake]:
+        """Mistakes with what a person needs to see or hear them."""
+        del run, study
+        return mistakes
+
+    def examples(self, run: RunContext, study: Study) -> dict[str, str] | None:
+        """For each class a file in the run's folder that shows it."""
+        del run, study
+        return None
+
+    # The model
+
+    @abstractmethod
+    def auto_model(self, with_head: bool = True) -> Any:
+        """The class of transformers that loads a classifier, or its body alone."""
+
+    @abstractmethod
+    def load_processor(self, source: str) -> Any:
+        """What prepares inputs: a tokenizer, an image processor, a feature extractor.
+
+        Args:
+            source: a folder or Hub id; no code of the repository is run.
+        """
+
+    @abstractmethod
+    def save_processor(self, processor: Any, folder: Path, max_length: int) -> None:
+        """Write it beside the weights, for plain transformers to load.
+
+        Args:
+            max_length: of the run's inputs.
+        """
+
+    @abstractmethod
+    def check(self, base: Base) -> None:
+        """Whether a model that was just loaded can be used; settles what its files leave open.
+
+        Raises:
+            RecipeError: `model-not-usable`.
+        """
+
+    @abstractmethod
+    def trial_batch(self, base: Base) -> dict[str, Any]:
+        """Made-up inputs of usual size, to try precisions on."""
+
+    @abstractmethod
+    def pooled(self, base: Base, heard: dict[str, Any], batch: dict[str, Any]) -> dict[str, Any]:
+        """Features of a pass over `batch`, by the way of pooling: {"model": the head's input, float32, …}.
+
+        Args:
+            heard: "hidden", the body's last states; "head_input", what came into the last layer.
+        """
+
+    @abstractmethod
+    def peak_bytes(self, plan: Plan, base: Base, inputs: Inputs, rows: int, device: Device) -> int:
+        """A forecast of the most memory, with `rows` rows in memory at once."""
