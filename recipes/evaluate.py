@@ -45,6 +45,9 @@ def evaluate(directory: Path, path: Path) -> dict[str, Any]:
     from recipes.parts import data, metrics
 
     plan, model = load(directory)
+    if hasattr(model, "evaluate"):
+        own: dict[str, Any] = model.evaluate(path)
+        return own
     notes: list[str] = []
     records = data.read_records(path.name, path.resolve().parent)
     names = model.labels or None

@@ -226,6 +226,16 @@ class Mistake(Record):
     confidence: float | None = None
 
 
+class Written(Record):
+    """What a language model wrote for one test row, before the training and after it. Stays in the run's folder."""
+
+    row: int
+    prompt: str
+    expected: str
+    before: str
+    after: str
+
+
 class Candidate(Record):
     """One way of training that was tried, and its figure on the validation rows."""
 
@@ -261,6 +271,7 @@ class Result(Record):
     classes: list[ClassFigures] | None = None
     mistakes: list[Mistake] | None = None
     candidates: list[Candidate] | None = None
+    written: list[Written] | None = None
     curves: dict[str, list[list[float]]] | None = None  # "train/loss" -> [[step, value], …]
     warnings: list[dict[str, str]] | None = None
     notes: list[str] | None = None

@@ -128,6 +128,11 @@ def write_merged(run: Path, folder: Path) -> None:
     if not (run / "model" / "adapter_config.json").is_file():
         shutil.copytree(run / "model", folder, dirs_exist_ok=True)  # it is whole already
         return
+    module = recipe_of(run)
+    if hasattr(module, "write_merged"):
+        module.write_merged(run, folder)
+        _new_card(run, folder, "transformers")
+        return
     from recipes.parts import save
 
     classifier = save.load(run / "model", kind_of(run))
@@ -149,6 +154,7 @@ def write_onnx(run: Path, folder: Path) -> None:
     Raises:
         RecipeError: `onnx-missing`, or `verification-failed`.
     """
+    kind = kind_of(run)  # a model that cannot be exported so is said before a package that is missing
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise RecipeError(
@@ -159,7 +165,7 @@ def write_onnx(run: Path, folder: Path) -> None:
         )
     from recipes.parts import save
 
-    classifier = save.load(run / "model", kind_of(run))
+    classifier = save.load(run / "model", kind)
     expected = _logits(classifier, list(TRIAL_TEXTS))
     if classifier.adapter and classifier.pooling == "mean":
         classifier.module.body = classifier.module.body.merge_and_unload()
@@ -173,11 +179,28 @@ def write_onnx(run: Path, folder: Path) -> None:
 
 
 def kind_of(run: Path) -> Any:
-    """What a run's model classifies (`recipes.parts.modality`)."""
+    """What a run's model classifies (`recipes.parts.modality`).
+
+    Raises:
+        RecipeError: `export-format`, it does not classify.
+    """
+    module = recipe_of(run)
+    if not hasattr(module, "KIND"):
+        raise RecipeError(
+            "export-format",
+            "This model writes text; the ONNX export is for models that sort things.",
+            "A language model is exported as adapter or merged.",
+            "Export it as merged: plain transformers and most tools load that.",
+        )
+    return module.KIND
+
+
+def recipe_of(run: Path) -> Any:
+    """The module that trained a run's model."""
     from recipes.plan import Plan
     from recipes.run import recipe
 
-    return recipe(Plan.load(run / "plan.json")).KIND
+    return recipe(Plan.load(run / "plan.json"))
 
 
 def _write_graph(classifier: Any, path: Path) -> None:
@@ -247,9 +270,10 @@ def _compare(found: Any, expected: Any, form: str) -> None:
 def _new_card(run: Path, folder: Path, model_format: str) -> None:
     """The card with the lines that load this form; a run that was stopped has no result, and so no card."""
     from recipes.events import Result
-    from recipes.parts.card import model_card
+    from recipes.parts import card
     from recipes.plan import Plan
 
+    model_card = getattr(recipe_of(run), "model_card", card.model_card)
     with contextlib.suppress(OSError, ValueError):
         result = Result.load(run / "result.json").model_copy(update={"model_format": model_format})
         (folder / "README.md").write_text(model_card(Plan.load(run / "plan.json"), result), encoding="utf-8")

@@ -54,6 +54,8 @@ def load(directory: Path) -> tuple[Plan, Any]:
     from recipes.parts import answering
     from recipes.run import recipe
 
+    if hasattr(recipe(plan), "open_model"):  # it answers in a way of its own
+        return plan, recipe(plan).open_model(directory, plan)
     return plan, answering.open_model(directory, recipe(plan).KIND)
 
 
@@ -65,11 +67,34 @@ def answers(lines: TextIO, plan: Plan, classifier: Any) -> Iterator[dict[str, An
         if not line.strip():
             continue
         try:
+            if hasattr(classifier, "answer"):
+                yield classifier.answer(object_of(line))
+                continue
             text = text_of(line, plan)
         except RecipeError as error:
             yield {"error": _plainly(error)}
             continue
         yield answering.answer(classifier, [text])[0]
+
+
+def object_of(line: str) -> dict[str, Any]:
+    """One line of input as an object.
+
+    Raises:
+        RecipeError: `input-unusable`.
+    """
+    try:
+        tree = json.loads(line)
+    except ValueError:
+        tree = None
+    if not isinstance(tree, dict):
+        raise RecipeError(
+            "input-unusable",
+            f"This input cannot be used: {line.strip()[:80]}",
+            'Each line is an object, as {"text": "some words"}.',
+            "Send the text under the name text.",
+        )
+    return tree
 
 
 def text_of(line: str, plan: Plan) -> str:

@@ -26,7 +26,10 @@ from recipes.parts.errors import RecipeError, Stopped, explain, is_out_of_memory
 from recipes.plan import Plan
 
 #: A task and the module whose `train(plan, run)` does it.
-RECIPES = {"text-classification": "recipes.text_classification"}
+RECIPES = {
+    "text-classification": "recipes.text_classification",
+    "text-generation": "recipes.text_generation",
+}
 FINISHED, FAILED, CANCELLED = 0, 1, 3
 SMALLEST_MICRO_BATCH = 1
 DEFAULT_MICRO_BATCH = 16

@@ -55,15 +55,15 @@ def model_card(plan: Plan, result: Result, base_license: str | None = None) -> s
             known for the starter model, otherwise the card points to the base model.
     """
     parts = [
-        f"---\n{_front_matter(plan, result, base_license)}\n---\n",
+        f"---\n{front_matter(plan, result, base_license)}\n---\n",
         f"# {_title(plan, result)}\n",
         _what_it_is(plan, result),
-        f"## How good it is\n\n{_plain(result.verdict.text)}\n\n{_figures_table(result)}",
+        f"## How good it is\n\n{plain(result.verdict.text)}\n\n{figures_table(result)}",
         _class_table(result),
         f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result)}```\n",
-        f"## Data\n\n{_data(result)}",
+        f"## Data\n\n{data_section(result)}",
         f"## Limits\n\n{_limits(plan, result)}",
-        f"## How it was made\n\n{_making(plan, result)}",
+        f"## How it was made\n\n{making(plan, result)}",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -84,7 +84,7 @@ def usage(plan: Plan, result: Result) -> str:
     lines = [*imports, "", _USAGE_HEAD.format(name=plan.output.publish or "NAME/MODEL")]
     lines.append("tokenizer = AutoTokenizer.from_pretrained(folder)")
     if adapter:
-        base = _base_name(plan, result)
+        base = base_name(plan, result)
         comment = "" if _HUB_ID.fullmatch(base) else "  # the folder of the base model"
         lines.append(f"base = {json.dumps(base)}{comment}")
         lines.append("config = AutoConfig.from_pretrained(folder)")
@@ -121,8 +121,9 @@ def _answers(problem: str | None, labels: str) -> list[str]:
     return ["scores = logits.softmax(-1)", f"print([{labels}[i] for i in scores.argmax(-1).tolist()])"]
 
 
-def _front_matter(plan: Plan, result: Result, base_license: str | None) -> str:
-    base = _base_name(plan, result)
+def front_matter(plan: Plan, result: Result, base_license: str | None) -> str:
+    """The YAML front matter, without its dashes; arguments as in `model_card`."""
+    base = base_name(plan, result)
     on_hub = bool(_HUB_ID.fullmatch(base))
     adapter = (result.model_format or "").startswith("peft")
     method = _method_used(result)
@@ -158,7 +159,7 @@ def _licence(base: str, on_hub: bool, base_license: str | None) -> dict[str, str
     return {"license": "other", "license_name": "as-the-base-model", **({"license_link": where} if where else {})}
 
 
-def _base_name(plan: Plan, result: Result) -> str:
+def base_name(plan: Plan, result: Result) -> str:
     """The base model as others can find it: its Hub id, or the last part of a folder's path."""
     name = plan.base_model or result.base_model
     if name in STARTER_NAMES:
@@ -181,35 +182,36 @@ def _method_used(result: Result) -> str:
 
 
 def _title(plan: Plan, result: Result) -> str:
-    base = _base_name(plan, result).split("/")[-1]
+    base = base_name(plan, result).split("/")[-1]
     if result.problem == REGRESSION:
         return f"{base}, fine-tuned to predict a number from a text"
     labels = result.labels or []
     if 2 <= len(labels) <= 4:
         named = ", ".join(labels[:-1]) + f" and {labels[-1]}"
-        return _plain(f"{base}, fine-tuned to {'tag' if result.problem == MULTI else 'tell apart'} {named}")
+        return plain(f"{base}, fine-tuned to {'tag' if result.problem == MULTI else 'tell apart'} {named}")
     return f"{base}, fine-tuned to {'give' if result.problem == MULTI else 'tell apart'} {len(labels)} classes"
 
 
 def _what_it_is(plan: Plan, result: Result) -> str:
-    base = _base_name(plan, result)
+    base = base_name(plan, result)
     base = f"[{base}](https://huggingface.co/{base})" if _HUB_ID.fullmatch(base) else f"`{base}`"
     purpose = {
         REGRESSION: "It reads a text and answers with a number.",
         MULTI: "It reads a text and gives it any number of labels.",
     }.get(result.problem or "", "It reads a text and puts it into one class.")
     share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
-    labels = f" Its labels: {', '.join(f'`{_plain(label)}`' for label in result.labels)}." if result.labels else ""
+    labels = f" Its labels: {', '.join(f'`{plain(label)}`' for label in result.labels)}." if result.labels else ""
     return (
         f"{purpose} It was made from the pretrained model {base}: {_METHODS[_method_used(result)]} "
         f"({result.trainable_parameters:,} of {result.total_parameters:,} weights, {share:.3g} %).{labels}\n"
     )
 
 
-def _figures_table(result: Result) -> str:
+def figures_table(result: Result) -> str:
+    """The model and what it was compared with, figure by figure, as a Markdown table."""
     names = list(result.metrics)
     rows = [("**this model**", result.metrics)]
-    rows += [(_plain(name_of(name, result.problem or "")), found) for name, found in result.baselines.items()]
+    rows += [(plain(name_of(name, result.problem or "")), found) for name, found in result.baselines.items()]
     lines = [
         "| | " + " | ".join(METRIC_NAMES.get(name, name) for name in names) + " |",
         "|---|" + "---|" * len(names),
@@ -234,7 +236,7 @@ def _class_table(result: Result) -> str:
     for each in result.classes:
         f1 = figure("f1", each.f1) if each.f1 is not None else "–"
         precision, recall = _cell("precision", each.precision), _cell("recall", each.recall)
-        lines.append(f"| {_plain(each.label)} | {each.rows:,} | {precision} | {recall} | {f1} |")
+        lines.append(f"| {plain(each.label)} | {each.rows:,} | {precision} | {recall} | {f1} |")
     meaning = (
         "Precision: of the texts put into this class, how many belong there. Recall: of the texts that belong there, "
         "how many were found."
@@ -251,10 +253,11 @@ def _usage_note(result: Result) -> str:
     return ""
 
 
-def _data(result: Result) -> str:
+def data_section(result: Result) -> str:
+    """How many rows learned, steered and judged; none of the rows themselves."""
     train, validation, test = (result.rows.get(part, 0) for part in ("train", "validation", "test"))
     counts = f"{train:,} rows to learn from, {validation:,} to steer the training, {test:,} for the figures above"
-    how = f" ({_plain(result.evaluation)})" if result.evaluation else ""
+    how = f" ({plain(result.evaluation)})" if result.evaluation else ""
     return (
         f"{counts}{how}. Copies and near copies of a text were kept on one side. The rows themselves are not part of "
         f"this card; the SHA-256 of the data is `{result.data_sha256}`.\n"
@@ -277,13 +280,14 @@ def _limits(plan: Plan, result: Result) -> str:
         limits.append("It was not shown to be better than a simple method (see above).")
     rare = [each for each in result.classes or [] if each.rows < 10]
     if rare:
-        few = ", ".join(f"`{_plain(each.label)}`" for each in rare[:5])
+        few = ", ".join(f"`{plain(each.label)}`" for each in rare[:5])
         more = f" and {len(rare) - 5} more" if len(rare) > 5 else ""
         limits.append(f"Fewer than 10 test rows stand behind the figures of {few}{more}.")
     return "\n".join(f"- {limit}" for limit in limits) + "\n"
 
 
-def _making(plan: Plan, result: Result) -> str:
+def making(plan: Plan, result: Result) -> str:
+    """Settings, time, memory and versions, as a Markdown list."""
     training = plan.training
     settings: dict[str, Any] = {"method": _method_used(result), "seed": result.seed}
     if _method_used(result) != "head":
@@ -297,19 +301,19 @@ def _making(plan: Plan, result: Result) -> str:
     settings |= {"time": f"{total:,.0f} seconds" if total else None}
     settings |= {"peak memory": f"{peak / 2**30:.2f} GiB" if peak else None}
     settings |= result.environment
-    lines = [f"- {_plain(str(key))}: {_plain(str(value))}" for key, value in settings.items() if value is not None]
+    lines = [f"- {plain(str(key))}: {plain(str(value))}" for key, value in settings.items() if value is not None]
     tried = [each for each in result.candidates or [] if len(result.candidates or []) > 1]
     if tried:
         lines += ["", "Tried on the validation rows:", ""]
         lines += [
-            f"- {_plain(each.name)}: {METRIC_NAMES.get(each.metric, each.metric)} {figure(each.metric, each.value)}"
+            f"- {plain(each.name)}: {METRIC_NAMES.get(each.metric, each.metric)} {figure(each.metric, each.value)}"
             + (" (kept)" if each.chosen else "")
             for each in tried
         ]
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that cannot break a table, open a tag or a link: labels come from a person's file."""
     one_line = " ".join(text.split())
     return re.sub(r"([|`\[\]<>])", lambda found: f"&#{ord(found[1])};", one_line)

@@ -198,7 +198,7 @@ def encode(
         if number % 1000 == 0:
             check_stop()
         try:
-            sequence, label = _tokens_and_labels(form, example)
+            sequence, label = tokens_and_labels(form, example)
         except (TemplateError, ValueError, TypeError) as error:
             left_out[f"the model's chat template refuses it: {str(error)[:120]}"] += 1
             continue
@@ -218,7 +218,12 @@ def encode(
     return Encoded(ids, labels, np.array(owner, dtype=np.int64), len(examples), max_length, cut, lost, left_out)
 
 
-def _tokens_and_labels(form: Format, example: Example) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def tokens_and_labels(form: Format, example: Example) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """All tokens of an example and their labels, uncut, shape (tokens,) each.
+
+    Raises:
+        TemplateError, ValueError: the model's template refuses the conversation.
+    """
     if not example.messages:
         ids = np.array(form.plain_tokens(example.text), dtype=np.int32)
         return ids, ids.copy()

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.events import Interval, Verdict
+from recipes.parts.chat_format import Encoded
 from recipes.parts.metrics import FIGURES
 from recipes.parts.resample import bootstrap, by_group, group_numbers, proportion
 from recipes.parts.sentences import count, p_value
@@ -47,6 +48,14 @@ class Losses:
         return float(self.summed.sum() / max(1.0, self.tokens.sum()))
 
 
+def by_example(encoded: Encoded, sequences: NDArray[Any], summed: NDArray[Any]) -> Losses:
+    """Losses of rows from those of their sequences: a plain text of several sequences is one row."""
+    owner = np.unique(encoded.owner[sequences], return_inverse=True)[1]
+    tokens = encoded.learned[sequences].astype(np.float64)
+    sums = [np.bincount(owner, weights=weights).astype(np.float64) for weights in (summed, tokens)]
+    return Losses(sums[0], sums[1])
+
+
 def figures(losses: Losses, groups: Sequence[Any] | None = None) -> dict[str, Interval]:
     """Loss a token and perplexity with their intervals."""
     numbers = group_numbers(groups, len(losses.summed))
@@ -63,9 +72,7 @@ def perplexity(loss: Interval) -> Interval:
     return Interval(value=power(loss.value) or 0.0, low=power(loss.low), high=power(loss.high))
 
 
-def judge(
-    losses: Losses, rivals: Mapping[str, Losses], examples: int, groups: Sequence[Any] | None = None
-) -> Verdict:
+def judge(losses: Losses, rivals: Mapping[str, Losses], examples: int, groups: Sequence[Any] | None = None) -> Verdict:
     """Against the best of the rivals, on the same rows, by a paired bootstrap.
 
     Args:

@@ -61,8 +61,8 @@ class LanguageModel:
     @property
     def context(self) -> int:
         """The most tokens that it can read at once."""
-        limits = [int(getattr(self.module.config, "max_position_embeddings", 0) or 0), self.tokenizer.model_max_length]
-        return max(16, min(limit for limit in [*limits, 1_000_000] if limit))
+        said = [getattr(self.module.config, "max_position_embeddings", None), self.tokenizer.model_max_length]
+        return max(16, min([int(limit) for limit in said if limit] + [1_000_000]))
 
     @contextmanager
     def untuned(self) -> Iterator[None]:

@@ -60,7 +60,8 @@ DECIDING = {
     MULTI: ("f1_micro", "f1_macro", "precision_micro", "recall_micro", "subset_accuracy"),
     REGRESSION: ("mae", "rmse", "r2", "spearman"),
 }
-SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity"}  #: figures between 0 and 1
+#: Figures between 0 and 1.
+SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity"}
 
 LARGEST_SHARE = 0.8  #: from here always answering the largest class looks good by accuracy
 LARGEST_RATIO = 10  #: largest to smallest class: accuracy then hardly sees the smallest

@@ -249,7 +249,11 @@ def mcnemar_rows(difference: float, disagreement: float) -> int:
 
 
 def compare_columns(metric: str, ours: Any, theirs: Any, groups: NDArray[np.intp] | None) -> Comparison:
-    """Two figures on the same resamples of their columns (see `FIGURES`); p is twice the share of resamples on the other side of zero."""
+    """Both figures on the same resamples; p is twice the share of resamples on the other side of zero.
+
+    Args:
+        ours, theirs: the columns that `FIGURES[metric]` sums, shape (rows, columns) each.
+    """
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     width, rows = ours.shape[1], ours.shape[0]
     both = by_group(hstack([ours, theirs]).tocsr() if issparse(ours) else np.hstack([ours, theirs]), groups)
