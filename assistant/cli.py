@@ -21,6 +21,7 @@ from assistant.errors import PlainError
 from assistant.jobs.home import HOME_VARIABLE
 
 if TYPE_CHECKING:
+    from assistant.chat.llm import SecondReader
     from assistant.jobs.store import QueueRow
     from assistant.session import Answer, Session
     from recipes.plan import Plan
@@ -40,6 +41,10 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="its id, its num
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
 HostOption = Annotated[str, typer.Option(help="0.0.0.0 lets other machines in; there is no password")]
 PortOption = Annotated[int, typer.Option(min=0, max=65535)]
+ReaderUrlOption = Annotated[
+    str | None, typer.Option("--reader-url", metavar="URL", help="a second reader for unclear requests (see README)")
+]
+ReaderModelOption = Annotated[str | None, typer.Option("--reader-model", metavar="NAME", help="the model it asks for")]
 DemoOption = Annotated[bool, typer.Option("--demo", help="for a public page: small runs, few of them, no publishing")]
 
 
@@ -78,11 +83,11 @@ def _write_down() -> Path:
 
 
 @contextmanager
-def opened(home: Path | None, *, demo: bool = False) -> Iterator[Session]:
+def opened(home: Path | None, *, demo: bool = False, reader: SecondReader | None = None) -> Iterator[Session]:
     """A session that is closed again."""
     from assistant.session import Session
 
-    session = Session(home, demo=demo)
+    session = Session(home, demo=demo, reader=reader)
     os.environ[HOME_VARIABLE] = str(session.home.root)  # for what we start, and for `_write_down`
     try:
         yield session
@@ -105,20 +110,29 @@ def start(
     port: PortOption = 7860,
     home: HomeOption = None,
     demo: DemoOption = False,
+    reader_url: ReaderUrlOption = None,
+    reader_model: ReaderModelOption = None,
 ) -> None:
     """Without a command: the chat in the browser."""
     if home is not None:
         os.environ[HOME_VARIABLE] = str(home)
     if context.invoked_subcommand is None:
-        chat(host, port, home, demo)
+        chat(host, port, home, demo, reader_url, reader_model)
 
 
 @app.command()
 def chat(
-    host: HostOption = "127.0.0.1", port: PortOption = 7860, home: HomeOption = None, demo: DemoOption = False
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 7860,
+    home: HomeOption = None,
+    demo: DemoOption = False,
+    reader_url: ReaderUrlOption = None,
+    reader_model: ReaderModelOption = None,
 ) -> None:
     """Open the chat in the browser (the default)."""
-    with opened(home, demo=demo) as session:
+    from assistant.chat.llm import from_environment
+
+    with opened(home, demo=demo, reader=from_environment(reader_url, reader_model)) as session:
         from assistant.ui.app import launch
 
         launch(session, host, port)
@@ -138,10 +152,11 @@ def say(
     home: HomeOption = None,
 ) -> None:
     """Say one message, or several, and read the answers."""
+    from assistant.chat.llm import from_environment
     from assistant.terminal import write_replies
 
     failed = False
-    with opened(home) as session:
+    with opened(home, reader=from_environment()) as session:
         files = file or []
         for line in _lines() if text == "-" else [text]:
             answer = session.say(conversation, line, files, dry_run=dry_run)
@@ -521,6 +536,39 @@ def export(
     with opened(home) as session:
         files = effects.export(session, session.find_run(run), form, out.absolute() if out else None)
     put({"files": files}) if as_json else write("\n".join(str(one["path"]) for one in files))
+
+
+@app.command()
+def starter(
+    name: Annotated[str, typer.Argument(metavar="NAME")] = "", as_json: JsonOption = False, home: HomeOption = None
+) -> None:
+    """Get a small real model that needs no model hub; without a name: list them."""
+    from assistant.advise import catalog
+    from assistant.jobs import starters
+    from assistant.jobs.home import Home
+    from assistant.terminal import download_progress, table, write
+
+    place = Home(home)
+    rows = [
+        {"name": one.starter, "model": one.id, "title": one.name, "megabytes": one.download_mb, "licence": one.licence,
+         "tasks": list(one.tasks), "installed": starters.is_here(place, one.starter, one.package)}
+        for one in catalog.starters()
+    ]  # fmt: skip
+    if not name:
+        head = ["name", "model", "download", "licence", "here"]
+        lines = [[str(row["name"]), str(row["title"]), f"{row['megabytes']:.0f} MB", str(row["licence"]),
+                  "yes" if row["installed"] else "no"] for row in rows]  # fmt: skip
+        put(rows) if as_json else write(table([head, *lines]) + "\n\nGet one: finetune-assistant starter NAME")
+        return
+    known = [str(row["name"]) for row in rows]
+    if name not in known:
+        raise typer.BadParameter(f"there is no starter {name!r}; there are {', '.join(known)}", param_hint="NAME")
+    row = next(row for row in rows if row["name"] == name)
+    if not row["installed"]:
+        starters.get_watched(place, name, download_progress())
+    put({**row, "installed": True}) if as_json else write(
+        f"{row['title']} is here ({row['licence']}); a plan names it {row['model']}."
+    )
 
 
 @app.command()

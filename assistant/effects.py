@@ -6,6 +6,7 @@ One method an effect; each returns the event that goes back into the dialogue, o
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import os
@@ -16,9 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from assistant import measuring
 from assistant.chat.turns import Answered, Effect, FileCard, FileRead, Input, PlanPrepared, RunChanged, State
 from assistant.errors import PlainError
-from assistant.jobs import hub, launchers, rundir, worker
+from assistant.jobs import hub, launchers, rundir, starters, worker
 from assistant.jobs.home import MAX_UPLOAD_BYTES, Home, display_name, new_run_id, new_secret
 from assistant.jobs.rundir import About
 from assistant.jobs.store import QueueRow, Store
@@ -123,6 +125,7 @@ class Effects:
     def __init__(self, session: Shell, conversation: str, *, dry_run: bool, visitor: str) -> None:
         self._session = session
         self._home = session.home
+        self._store = session.store
         self._conversation = conversation
         self._dry_run = dry_run
         self._visitor = visitor
@@ -139,7 +142,9 @@ class Effects:
             "resume_run": self.resume_run, "run_status": self.run_status, "report": self.report,
             "compare": self.compare, "predict": self.predict, "evaluate": self.evaluate, "export": self.export,
             "delete_run": self.delete_run, "fix_data": self.fix_data, "publish": self.publish,
-            "forget_file": self.forget_file,
+            "forget_file": self.forget_file, "use_example": self.use_example,
+            "measure": self.measure,
+            "get_starter": self.get_starter,
         }  # fmt: skip
         return actions[effect.kind](effect.arguments)
 
@@ -157,6 +162,7 @@ class Effects:
         from assistant.advise.advisor import advise
         from assistant.advise.estimate import estimate
         from assistant.advise.hardware import Hardware
+        from assistant.advise.measured import correct
         from assistant.data.profile import Profile
         from assistant.data.roles import TaskGuess
 
@@ -169,7 +175,7 @@ class Effects:
         test_rows = Profile.model_validate(test.profile).rows if test is not None else None
         details: dict[str, Any] = {
             "guess": guess, "test_rows": test_rows, "demo": self._session.limits.demo,
-            "goal": arguments.get("goal") or "",
+            "goal": arguments.get("goal") or "", "findings": train.findings if train is not None else [],
         }  # fmt: skip
         offline = hub.remembered(self._home.hub_cache) is False
         advice = advise(profile, wish, hardware, offline=offline, **details)
@@ -181,10 +187,37 @@ class Effects:
             if card is not None:
                 changes |= {f"data.{path}source": card.name, f"data.{path}name": card.name}
         plan = limited(advice.plan.changed(changes), self._session.limits)
-        figures = estimate(plan, profile, hardware, test_rows).model_dump(mode="json")
-        expected = (figures["seconds_low"] * figures["seconds_high"]) ** 0.5  # the middle of a range of factors
-        plan = plan.changed({"compute.expected_seconds": round(expected, 1)})
-        return PlanPrepared(plan=plan, estimate=figures, advice=list(advice.advice), problem=advice.problem)
+        expected = correct(estimate(plan, profile, hardware, test_rows), plan, measuring.known(self._home, self._store))
+        figures = expected.model_dump(mode="json")
+        middle = (expected.seconds_low * expected.seconds_high) ** 0.5  # the middle of a range of factors
+        plan = plan.changed({"compute.expected_seconds": round(middle, 1)})
+        nearest = nearest_changes(advice.plan, advice.nearest)
+        return PlanPrepared(
+            plan=plan, estimate=figures, advice=list(advice.advice), problem=advice.problem, nearest=nearest,
+            starter=self._missing_starter(plan) if offline else None,
+        )  # fmt: skip
+
+    def measure(self, arguments: dict[str, Any]) -> Answered:
+        """A few real steps of the plan, which correct its estimate."""
+        from assistant.advise.estimate import estimate
+        from assistant.advise.hardware import Hardware
+        from assistant.advise.measured import correct
+        from assistant.data.profile import Profile
+
+        if self._session.limits.demo:
+            raise PlainError(
+                "demo-limit", "This demo makes no trials: its machine is shared.", fix="Start; runs here are short."
+            )
+        plan, card = Plan.model_validate(arguments["plan"]), self._file(arguments.get("file"))
+        if card is None:
+            raise PlainError("file-gone", "The file of this plan is not here any more.", fix="Please add it again.")
+        check_can_run(plan)
+        measuring.refuse_if_busy(self._store)
+        hardware = Hardware.model_validate(self._session.hardware())
+        before = estimate(plan, Profile.model_validate(card.profile), hardware)
+        found, _ = measuring.measure(self._home, plan, self._table(card), hardware)
+        after = correct(before, plan, measuring.known(self._home, self._store))
+        return Answered(effect="measure", data=measuring.answer(plan, before, after, found))
 
     def _needs_hub(self, plan: Plan) -> bool:
         """Whether the plan names something that only the hub has; False in a dry run, which never asks it."""
@@ -194,7 +227,30 @@ class Effects:
         from assistant.advise.catalog import resolve
 
         known = resolve(model)
-        return known is None or not known.starter
+        return known is None or not starters.is_here(self._home, known.starter, known.package)
+
+    def _missing_starter(self, plan: Plan) -> dict[str, Any] | None:
+        """The plan's base model where it is a starter that is not here yet, and the hub cannot bring it."""
+        from assistant.advise.catalog import lookup
+
+        model = lookup(plan.base_model)
+        if not model.starter or starters.is_here(self._home, model.starter, model.package):
+            return None
+        if hub.in_local_cache(model.id):
+            return None
+        return {"name": model.starter, "title": model.name, "mb": model.download_mb}
+
+    def get_starter(self, arguments: dict[str, Any]) -> Answered:
+        """Download and prepare a starter model."""
+        from assistant.advise.catalog import starter
+
+        model = starter(str(arguments.get("name")))
+        if model is None:
+            raise PlainError("starter-unknown", "There is no starter model of that name.", fix="Ask for the starters.")
+        was_here = starters.is_here(self._home, model.starter, model.package)
+        if not was_here:
+            starters.get(self._home, model.starter)
+        return Answered(effect="get_starter", data={"name": model.starter, "was_here": was_here})
 
     def _file(self, upload: str | None) -> FileCard | None:
         files = self._session.state(self._conversation).files
@@ -225,8 +281,22 @@ class Effects:
         run = create_run(
             self._session, plan, tables, title=title, conversation=self._conversation, visitor=self._visitor
         )  # fmt: skip
+        self._expect(run, plan, train, test)
         self.started.append(run.run)
         return self._session.changed(run)
+
+    def _expect(self, run: QueueRow, plan: Plan, train: FileCard | None, test: FileCard | None) -> None:
+        """Keep what is expected of the run beside it."""
+        from assistant.advise.hardware import Hardware
+        from assistant.data.profile import Profile
+
+        if train is None:
+            return
+        rows = Profile.model_validate(test.profile).rows if test is not None else None
+        hardware = Hardware.model_validate(self._session.hardware())
+        with contextlib.suppress(OSError):  # the run does without
+            folder = self._home.run_dir(run.run)
+            measuring.expect(folder, plan, Profile.model_validate(train.profile), hardware, rows)
 
     def _same_plan(self, row: QueueRow, plan: Plan) -> bool:
         asked = rundir.read_about(self._home.run_dir(row.run))
@@ -341,6 +411,14 @@ class Effects:
         write_rows(table, path)
         return FileRead(file=file_card(self._home, upload, card.name, card.role))
 
+    def use_example(self, arguments: dict[str, Any]) -> FileRead:
+        """Bring the data of a shipped example into the conversation, as if they had been uploaded."""
+        from assistant.data.examples import example
+
+        chosen = example(str(arguments.get("name")))
+        upload = self._home.keep_upload(chosen.path, chosen.path.name, self._session.limits.upload_bytes)
+        return FileRead(file=file_card(self._home, upload, chosen.path.name))
+
     def forget_file(self, arguments: dict[str, Any]) -> Answered:
         """Remove an upload."""
         self._home.forget_upload(str(arguments.get("file")))
@@ -348,6 +426,14 @@ class Effects:
 
 
 # ---------------------------------------------------------------- shared with the command
+
+
+def nearest_changes(plan: Plan, nearest: Plan | None) -> dict[str, Any]:
+    """The dotted paths in which the nearest plan that works differs, with its values; empty without one."""
+    from assistant.chat.plans import changed_paths
+    from assistant.chat.wording import value_at
+
+    return {path: value_at(nearest, path) for path in changed_paths(plan, nearest)} if nearest is not None else {}
 
 
 def best_guess(guesses: list[Any], wish: dict[str, Any]) -> Any | None:
@@ -552,6 +638,7 @@ def compare_runs(session: Shell, rows: list[QueueRow]) -> dict[str, Any]:
     Raises:
         PlainError: fewer than two of them are finished.
     """
+    from assistant.report import paired
     from assistant.report.compare import Finished, comparison_markdown
     from recipes.events import Result
 
@@ -567,7 +654,8 @@ def compare_runs(session: Shell, rows: list[QueueRow]) -> dict[str, Any]:
     for row in finished:
         folder = session.home.run_dir(row.run)
         result = Result.load(folder / "result.json")
-        columns.append(Finished(f"run {row.number}", result, Plan.load(folder / "plan.json")))
+        plan, answers = Plan.load(folder / "plan.json"), paired.read(folder)
+        columns.append(Finished(f"run {row.number}", result, plan, answers))
         data.append({"id": row.run, "number": row.number, "title": row.title, "result": result.model_dump(mode="json")})
     return {"runs": data, "text": comparison_markdown(columns)}
 

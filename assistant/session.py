@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,7 +40,7 @@ from assistant.chat.turns import (
 )
 from assistant.effects import DEMO, OPEN, Effects, Limits, file_card, parts
 from assistant.errors import PlainError
-from assistant.jobs import rundir
+from assistant.jobs import rundir, starters
 from assistant.jobs.home import Home, display_name, is_secret
 from assistant.jobs.launchers import Machine
 from assistant.jobs.rundir import ENDED
@@ -48,6 +48,9 @@ from assistant.jobs.store import QueueRow, Store
 from assistant.jobs.try_it import TryIt
 from assistant.jobs.worker import LEAVING_SECONDS, Worker, resume_run, settle, was_launched
 from recipes.plan import Plan
+
+if TYPE_CHECKING:
+    from assistant.chat.llm import SecondReader
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,10 @@ MAX_FILES = 10
 #: Effects that one message may set off, one after the other: a guard against a dialogue that goes in circles.
 MAX_EFFECTS = 20
 #: What a dry run does not do: it decides and answers, but starts, deletes and publishes nothing.
-_ACTS = {"start_run", "stop_run", "resume_run", "predict", "evaluate", "export", "delete_run", "publish", "forget_file"}
+_ACTS = {
+    "start_run", "stop_run", "resume_run", "predict", "evaluate", "export", "delete_run", "publish", "forget_file",
+    "get_starter", "measure",
+}  # fmt: skip
 
 
 class StoredMessage(BaseModel):
@@ -103,10 +109,12 @@ class Session:
     Args:
         home: the folder of the state; None: `FINETUNE_ASSISTANT_HOME`, else the user's data folder.
         demo: for a public page: `DEMO` limits, and a visitor sees the runs of the own conversation only.
+        reader: asked about what the offline reader finds unclear; None: nothing leaves this machine.
     """
 
-    def __init__(self, home: Path | None = None, *, demo: bool = False) -> None:
+    def __init__(self, home: Path | None = None, *, demo: bool = False, reader: SecondReader | None = None) -> None:
         self.home = Home(home)
+        self.reader = reader
         self._log = open_log(self.home)
         self.limits: Limits = DEMO if demo else OPEN
         if demo:  # the owner's token is not for visitors
@@ -242,6 +250,10 @@ class Session:
         view = load(self.home.run_dir(row.run)).model_dump(mode="json")
         return {**view, "status": self.status(row), "id": row.run, "number": row.number, "title": row.title}
 
+    def download(self, starter: str) -> dict[str, Any] | None:
+        """How far the starter model is that is being prepared (`jobs.starters.progress`); None where none is."""
+        return starters.progress(self.home, starter)
+
     def show(self, run: str, conversation: str | None = None) -> dict[str, Any]:
         """`show RUN --json`: id, status, plan and, where it is finished, the result."""
         row = self.find_run(run, conversation)
@@ -308,10 +320,11 @@ class Session:
         """The event that tells a conversation how a run stands."""
         fresh = self.store.run(row.run) or row
         card = self.card(fresh)
-        result = None
+        result = plan = None
         if with_result or card.status == "finished":
-            result = rundir.read_json(self.home.run_dir(row.run) / "result.json")
-        return RunChanged(run=card, view=self.run_view(row.run, row.conversation), result=result)
+            folder = self.home.run_dir(row.run)
+            result, plan = rundir.read_json(folder / "result.json"), rundir.read_plan(folder)
+        return RunChanged(run=card, view=self.run_view(row.run, row.conversation), result=result, plan=plan)
 
     def hardware(self) -> dict[str, Any]:
         """This machine, asked once."""
@@ -381,9 +394,24 @@ class _Talk:
             self._drive(event)
         intent = None
         if text.strip() or not files or any(isinstance(event, FileRead) for event in events):
-            turn = self._drive(Said(text=text))
+            turn = self._drive(self._heard(text))
             intent = turn.intent if turn is not None else None
         return self._result(intent or Intent(name="check_data" if files and not text.strip() else "unclear"))
+
+    def _heard(self, text: str) -> Said:
+        """The message, read once more by the second reader where there is one and the offline reader is unsure.
+
+        The network is asked here, outside of any transaction; what its answer may do, the dialogue decides.
+        """
+        reader = self._session.reader
+        if reader is None:
+            return Said(text=text)
+        from assistant.chat import dialogue
+
+        state = self._session.state(self._conversation)
+        if not dialogue.unsure(state, text):
+            return Said(text=text)
+        return Said(text=text, second=reader.read(text, state, dialogue.new_files(state)))
 
     def _result(self, intent: Intent) -> Answer:
         session, conversation = self._session, self._conversation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,25 @@ class Progress:
         elif time.monotonic() - self._written >= QUIET_SECONDS:
             self._written = time.monotonic()
             note(text)
+
+
+def download_progress() -> Callable[[dict[str, Any]], None]:
+    """Writes how far a download is to standard error: a line that is overwritten, or now and then a new one."""
+    before, at, overwrite = "", 0.0, sys.stderr.isatty()
+
+    def show(now: dict[str, Any]) -> None:
+        nonlocal before, at
+        done, total = float(now["done"]), float(now["total"])
+        text = f"{now['text']}" + (f": {done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else " …")
+        if text == before or not (overwrite or now["text"] not in before or time.monotonic() - at >= QUIET_SECONDS):
+            return
+        if overwrite:
+            typer.echo("\r" + printable(text).ljust(len(before)), err=True, nl=not total)
+        else:
+            note(text)
+        before, at = text, time.monotonic()
+
+    return show
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -47,7 +47,9 @@ _WORDY_SIZES = {  # parameters that a model's name usually means, when the table
 class Model(BaseModel):
     """One base model.
 
-    `parameters` counts tied weights once; `vocabulary` is 0 where the input is not text or it is not known.
+    `parameters` counts tied weights once; `vocabulary` is 0 where the input is not text or it is not known. `starter` is
+    the name of the starter model whose weights these are, "" where a hub is needed; `download_mb` is what it takes to get
+    where its `package` is not installed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,7 +67,9 @@ class Model(BaseModel):
     licence: Annotated[str, Field(min_length=2)]
     context: Annotated[int, Field(gt=0)]
     gated: bool = False
-    starter: bool = False
+    starter: str = ""
+    download_mb: Annotated[float, Field(ge=0)] = 0
+    package: str = ""
     listed: bool = True  # False: an explicit Hub id or folder that the table does not hold; its numbers are guesses
 
     @property
@@ -118,6 +122,19 @@ def get(model_id: str) -> Model | None:
     return next((model for model in _rows() if model.id.lower() == wanted), None)
 
 
+def starters() -> list[Model]:
+    """The models that come from packages and need no model hub, smallest download first."""
+    return sorted((model for model in _rows() if model.starter), key=lambda model: model.download_mb)
+
+
+def starter(name: str) -> Model | None:
+    """The starter of this name, as `finetune-assistant starter NAME` takes it, or as people say it."""
+    spoken = name.strip().casefold()
+    named = next((model for model in starters() if model.starter == spoken), None)
+    found = named or resolve_alias(name)
+    return found if found is not None and found.starter else None
+
+
 def default(task: Task, tier: Tier) -> Model | None:
     """The table's recommendation for a task, else None where it has none of this tier."""
     found = _file()["defaults"].get(task, {}).get(tier)
@@ -131,7 +148,7 @@ def find(
 
     Args:
         language: ISO 639 code; models for which no language is recorded fit any.
-        offline: only those that need no network (the starter).
+        offline: only the starters, which need no model hub.
     """
     fitting = [
         model

@@ -174,7 +174,7 @@ def _smaller(need: Need, model: Model) -> Model | None:
     """The next smaller one of the same family, else the table's small one, else a smaller one at all."""
     pool = [
         row
-        for row in catalog.find(need.task, need.data.language, offline=need.offline and model.starter)
+        for row in catalog.find(need.task, need.data.language, offline=need.offline and bool(model.starter))
         if row.parameters < 0.9 * model.parameters
     ]
     family = model.name.lower().split()[0]

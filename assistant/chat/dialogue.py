@@ -2,9 +2,11 @@
 
 `state.pending` says what a bare yes, or the next event, would mean now:
     files:<ids>        files came and nothing was said about them yet       refused:<code>   a file could not be read
-    prepared:<why>     a plan is being made: new, change, change+start, new+start, fix:<code>
+    prepared:<why>     a plan is being made: new, change, change+start, new+start, fix:<code>, improve:<run's number>
     run:<why>          a run is being asked about: start, stop, resume, status, report, improve, question:<topic>
-    delete_run:<id>, publish:<repo>, fix:<code>     a yes is needed
+    delete_run:<id>, publish:<repo>, fix:<code>, starter     a yes is needed
+    guide:<step>       the guide asked what goes in, what comes out, or for a file       example:  an example is read
+    asked:<intent>:<slot>=<value>                   a second reader took the words for this; a yes is needed
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assistant.advise import catalog
-from assistant.chat import fulfil, plans, replies, rules, talk
+from assistant.advise import catalog, tool
+from assistant.chat import fulfil, offers, plans, replies, rules, second, starter, talk
 from assistant.chat.turns import (
     FileCard,
     FileRead,
@@ -63,6 +65,9 @@ def step(state: State, event: Input) -> Turn:
         return plans.prepared(state, event)
     if isinstance(event, RunChanged):
         return talk.run_changed(state, event)
+    if event.effect == "get_starter":
+        turn = starter.got(state, event)
+        return plans.starter_came(turn) if state.starter != turn.state.starter else turn
     return fulfil.answered(state, event)
 
 
@@ -71,20 +76,34 @@ def step(state: State, event: Input) -> Turn:
 
 def _said(state: State, event: Said) -> Turn:
     pending = state.pending or ""
-    files_now = _new_files(state)
+    files_now = new_files(state)
     wanted = rules.read(event.text, state, files_now)
-    return act(state, event.text, wanted, files_now, pending)
+    if event.second is None:
+        return act(state, event.text, wanted, files_now, pending)
+    decided = second.decide(wanted, event.second, event.text, state, files_now)
+    turn = act(state, event.text, decided, files_now, pending)
+    if decided == wanted or decided.name not in second.PLANS:
+        return turn
+    note = replies.read_by_second(can_undo=decided.name == "change")
+    return turn.model_copy(update={"replies": [note, *turn.replies]})
+
+
+def unsure(state: State, text: str) -> bool:
+    """Whether the offline reader would like a second reader's help with a message; decides without a network."""
+    files_now = new_files(state)
+    return bool(text.strip()) and second.unsure(rules.read(text, state, files_now), state, files_now)
 
 
 def act(state: State, text: str, wanted: Intent, files_now: tuple[FileCard, ...] = (), pending: str = "") -> Turn:
-    """Do what an intent asks for; a second reader's intents come in here too."""
+    """Do what an intent asks for."""
     context = Context(text, wanted, files_now, pending)
     turn = HANDLERS[wanted.name](state.model_copy(update={"pending": None}), context)
     trying = turn.state.trying and wanted.name in ("predict", "explain", "status", "report")
     return turn.model_copy(update={"intent": wanted, "state": turn.state.model_copy(update={"trying": trying})})
 
 
-def _new_files(state: State) -> tuple[FileCard, ...]:
+def new_files(state: State) -> tuple[FileCard, ...]:
+    """The files that came with the message at hand, or that nothing was said about yet."""
     kind, _, ids = (state.pending or "").partition(":")
     if kind != "files":
         return ()
@@ -100,6 +119,8 @@ def _file_read(state: State, file: FileCard) -> Turn:
     kind, _, rest = (state.pending or "").partition(":")
     if kind == "prepared" and rest.startswith("fix:"):
         return plans.data_fixed(state, file, rest.removeprefix("fix:"))
+    if kind == "example":
+        return plans.example_read(state, file)
     waiting = rest.split(",") if kind == "files" else []
     files = [*(known for known in state.files if known.id != file.id), file][-MAX_FILES:]
     together = [*waiting, file.id]
@@ -147,7 +168,11 @@ def _undo(state: State, context: Context) -> Turn:
 
 
 def _help(state: State, context: Context) -> Turn:
-    kind = context.intent.slots.get("kind")
+    kind, step = context.intent.slots.get("kind"), context.intent.slots.get("step")
+    if kind == "hello" and (step or not (state.files or state.runs or state.plan)):
+        question, pending = offers.ask(str(step or "inputs"))
+        greeting = [] if step else [replies.hello(state.demo)]
+        return Turn(state=state.model_copy(update={"pending": pending}), replies=[*greeting, question])
     reply = {
         "hello": lambda: replies.hello(state.demo),
         "thanks": replies.thanks,
@@ -160,6 +185,13 @@ def _unclear(state: State, context: Context) -> Turn:
     why = str(context.intent.slots.get("why") or "")
     if why in replies.OUT_OF_SCOPE:
         return Turn(state=state, replies=[replies.out_of_scope(why)])
+    if why.startswith(second.ASKS):
+        meant = second.confirmed(why) or Intent(name="unclear")
+        reply = replies.did_you_mean(meant.name, meant.slots, state.runs)
+        return Turn(state=state.model_copy(update={"pending": why}), replies=[reply])
+    other = tool.by_words(context.text)
+    if other is not None and not why:
+        return Turn(state=state, replies=[replies.honest(other.text)])
     if why.startswith("model:"):
         name = why.removeprefix("model:")
         return Turn(state=state, replies=[replies.unknown_model(name, catalog.suggest(name))])
@@ -209,6 +241,7 @@ HANDLERS: dict[str, Handler] = {
     "export": _with(fulfil.export),
     "publish": _with(fulfil.publish),
     "delete_run": _with(fulfil.delete_run),
+    "get_starter": _with(starter.get),
     "help": _help,
     "unclear": _unclear,
 }

@@ -124,6 +124,12 @@ class DeleteRunSlots(StopSlots):
     """The person wants a run removed."""
 
 
+class GetStarterSlots(Slots):
+    """The person wants a starter model downloaded: a small real model that needs no model hub."""
+
+    starter: str | None = Field(default=None, description="its name, as mobilenetv2; else the one the plan needs")
+
+
 class UndoSlots(Slots):
     """The person takes the last change back."""
 
@@ -159,6 +165,7 @@ INTENTS: dict[str, type[Slots]] = {
     "publish": PublishSlots,
     "list_runs": ListRunsSlots,
     "delete_run": DeleteRunSlots,
+    "get_starter": GetStarterSlots,
     "undo": UndoSlots,
     "help": HelpSlots,
     "unclear": UnclearSlots,

@@ -7,13 +7,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assistant.chat import replies
+from assistant.advise import tool
+from assistant.chat import offers, replies, starter
 from assistant.chat.intents import PSEUDO_PATHS, is_plan_path
 from assistant.chat.mentions import next_size
-from assistant.chat.turns import Effect, FileCard, Intent, PlanPrepared, Reply, State, Turn
+from assistant.chat.turns import Effect, FileCard, Intent, Option, PlanPrepared, Reply, State, Turn
 from assistant.chat.wording import TASKS, value_at
+from assistant.data.examples import example
 from recipes.plan import Plan
 
+SPAM = example("spam")
 #: Tasks that have a recipe. The others can be planned and talked about.
 RUNNABLE_TASKS = frozenset({"text-classification"})
 #: A guess from this score on is taken without a question (as in `data.guesses`).
@@ -35,6 +38,9 @@ _REOPENED = {
 def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCard], pending: str) -> Turn:
     """A wish for a plan: prepare it, or ask for what it lacks."""
     slots = wanted.slots
+    if slots.get("example"):
+        effect = Effect(kind="use_example", arguments={"name": slots["example"]})
+        return Turn(state=state.model_copy(update={"pending": "example:"}), effects=[effect])
     anew = state.plan is not None and state.plan.base_model is not None and bool(slots.get("task") or files_now)
     wish = _merged({} if anew else state.wish, slots, state.plan)
     goal = text.strip()[:2000] if anew or not state.goal else state.goal
@@ -47,10 +53,27 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     state = state.model_copy(update={"wish": wish, "goal": goal})
     extra = _extra_replies(slots)
     if train is None:
-        return _without_file(state, wish, extra, pending)
+        other = tool.by_words(text) if not slots.get("data.source") else None
+        extra = [*extra, replies.honest(other.text)] if other is not None else extra
+        turn = _without_file(state, wish, extra, pending)
+        if pending.startswith(offers.GUIDE) and state.plan is None:
+            last = turn.replies[-1]
+            asked = last.model_copy(update={"text": f"Question 3 of 3: your data. {last.text}"})
+            turn = turn.model_copy(update={"replies": [*turn.replies[:-1], asked]})
+        if pending.startswith(offers.GUIDE):
+            return turn.model_copy(update={"state": turn.state.model_copy(update={"pending": f"{offers.GUIDE}:file"})})
+        return turn
     return _with_file(
         state, train, wish, extra, "new+start" if slots.get("then") == "start" else "new", vague=_is_vague(slots)
     )
+
+
+def example_read(state: State, file: FileCard) -> Turn:
+    """The data of an example came: plan with them, whatever was talked about before."""
+    fresh: dict[str, Any] = {"pending": None, "wish": {}, "plan": None, "goal": "", "problem": None, "nearest": {}}
+    state = state.model_copy(update={"files": [*state.files, file][-10:], **fresh})
+    turn = request(state, SPAM.request, Intent(name="plan"), (file,), "")
+    return turn.model_copy(update={"replies": [replies.data_card(file), *turn.replies]})
 
 
 def _is_vague(slots: dict[str, Any]) -> bool:
@@ -241,15 +264,22 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
         return _no_plan(state, event)
     before, after = state.plan, event.plan
     said: list[Reply] = []
-    if before is not None and before.base_model is not None and why.startswith(("change", "fix")):
+    if why.startswith("improve:"):
+        after = _proposed(after, before, why.removeprefix("improve:"))
+    if before is not None and before.base_model is not None and why.startswith(("change", "fix", "improve")):
         state = _remember(state, before)
-        if why.startswith("change"):
+        if why.startswith(("change", "improve")):
             said.append(Reply(text=replies.changes(before, after, changed_paths(before, after))))
-    state = state.model_copy(update={"plan": after, "problem": event.problem})
+    state = state.model_copy(
+        update={"plan": after, "problem": event.problem, "nearest": event.nearest, "starter": event.starter}
+    )
     if event.problem is not None:
-        options = [replies.UNDO] if why.startswith("change") else []
-        return Turn(state=state, replies=[*said, replies.cannot_run(after, event.problem, options)])
+        options = [*_way_out(event.nearest), *([replies.UNDO] if why.startswith("change") else [])]
+        said.append(replies.cannot_run(after, event.problem, options, event.nearest))
+        return Turn(state=state, replies=said)
     card = replies.plan_card(after, event.estimate, event.advice, runnable=after.task in RUNNABLE_TASKS)
+    if event.starter is not None:
+        card = starter.offered(card, event.starter)
     said.append(card)
     other = _other_labels(state, after) if why.startswith("new") else []
     if other:
@@ -257,6 +287,10 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
     if why.endswith("+start"):
         return _start_at_once(state, said, event)
     return Turn(state=state, replies=said)
+
+
+def _way_out(nearest: dict[str, Any]) -> list[Option]:
+    return [replies.NEAREST] if nearest else []
 
 
 def _keeping_options(reply: Reply, card: Reply) -> Reply:
@@ -299,6 +333,19 @@ def _start_at_once(state: State, said: list[Reply], event: PlanPrepared) -> Turn
         return Turn(state=state, replies=said)
     turn = start(state)
     return turn.model_copy(update={"replies": [*said, *turn.replies]})
+
+
+def _proposed(after: Plan, before: Plan | None, run: str) -> Plan:
+    """The plan whose changes were proposed, not asked for."""
+    if before is None:
+        return after
+    changed, asked = changed_paths(before, after), "You asked for it."
+    reasons = {
+        path: f"My proposal after run {run}." if path in changed else before.reasons.get(path, asked)
+        for path, reason in after.reasons.items()
+        if reason == asked and before.reasons.get(path) != asked
+    }
+    return after.changed({"reasons": {**after.reasons, **reasons}}) if reasons else after
 
 
 def changed_paths(before: Plan, after: Plan) -> list[str]:
@@ -400,6 +447,7 @@ def undo(state: State) -> Turn:
         update={
             "plan": after,
             "problem": None,
+            "nearest": {},
             "history": state.history[:-1],
             "wishes": state.wishes[:-1],
             "wish": wish,
@@ -419,6 +467,16 @@ def _files_without_mended(state: State, after: Plan) -> list[FileCard]:
     return [file for file in state.files if file is not named[-1]] if same and len(named) > 1 else state.files
 
 
+def starter_came(turn: Turn) -> Turn:
+    """The base model that the plan waited for is here: the plan once more, now to be started."""
+    state = turn.state
+    train = _training_file(state)
+    if train is None or state.plan is None or state.plan.base_model is None:
+        return turn
+    state = state.model_copy(update={"pending": "prepared:starter"})
+    return turn.model_copy(update={"state": state, "effects": [prepare(state, train, state.wish)]})
+
+
 def data_fixed(state: State, file: FileCard, code: str) -> Turn:
     """A mended copy of the data came: plan again where there was a plan."""
     old = _training_file(state)
@@ -429,6 +487,59 @@ def data_fixed(state: State, file: FileCard, code: str) -> Turn:
         return Turn(state=state, replies=said)
     state = state.model_copy(update={"pending": f"prepared:fix:{code}"})
     return Turn(state=state, replies=said, effects=[prepare(state, file, state.wish)])
+
+
+# ---------------------------------------------------------------- after a run
+
+
+#: What makes a run's plan its own, when another plan is at hand by now.
+_OF_A_RUN = (
+    "task", "problem", "base_model", "method.name", "method.layers", "method.rank", "training.epochs",
+    "training.max_length", "training.batch_size", "training.learning_rate", "training.class_weights",
+)  # fmt: skip
+
+
+def improved(state: State, plan: Plan | None, changes: dict[str, Any]) -> Effect | None:
+    """Ask for the plan of a run with a few changes; None where its file is not here to plan with."""
+    train = _training_file(state)
+    if plan is None or train is None or train.name != plan.data.name or state.plan is None:
+        return None
+    wish = dict(state.wish)
+    if any(value_at(state.plan, path) != value_at(plan, path) for path in _OF_A_RUN):
+        wish = {path: value_at(plan, path) for path in _OF_A_RUN if value_at(plan, path) is not None}
+        wish |= {f"data.columns.{role}": names for role, names in plan.data.columns.items()}
+    if plan.data.test_name:
+        wish["data.test_source"] = plan.data.test_name
+    dropped = set(_REOPENED["more accurate"]) if "method.name" in changes or "base_model" in changes else set()
+    if dropped and plan.training.max_length:
+        changes = {"training.max_length": plan.training.max_length} | changes  # as much of each text as before
+    wish = {path: value for path, value in wish.items() if path not in (*dropped, "preference")}
+    return prepare(state, train, wish | changes)
+
+
+# ---------------------------------------------------------------- measure first
+
+
+def measure(state: State) -> Turn:
+    """A few real steps before the start, to correct the estimate."""
+    plan, train = state.plan, _training_file(state)
+    if plan is None or train is None or plan.gaps() or plan.task not in RUNNABLE_TASKS:
+        return Turn(state=state, replies=[replies.gaps(plan.gaps() if plan is not None else ["data.source"])])
+    if state.problem is not None:
+        options = _way_out(state.nearest)
+        return Turn(state=state, replies=[replies.cannot_run(plan, state.problem, options, state.nearest)])
+    arguments = {"plan": plan.model_dump(mode="json"), "file": train.id}
+    return Turn(state=state, replies=[replies.measuring()], effects=[Effect(kind="measure", arguments=arguments)])
+
+
+def was_measured(state: State, data: dict[str, Any]) -> Turn:
+    """The trial is over: the plan with the corrected estimate."""
+    plan = state.plan
+    if plan is None or plan.fingerprint() != data.get("plan"):
+        return Turn(state=state, replies=[Reply(text=str(data.get("text") or ""))])
+    plan = plan.changed({"compute.expected_seconds": data.get("expected_seconds")})
+    said = replies.measured(plan, str(data.get("text") or ""), data.get("estimate") or {})
+    return Turn(state=state.model_copy(update={"plan": plan}), replies=[said])
 
 
 # ---------------------------------------------------------------- start
@@ -444,9 +555,10 @@ def start(state: State) -> Turn:
     if plan.task is not None and plan.task not in RUNNABLE_TASKS:
         return Turn(state=state, replies=[Reply(text=replies.not_runnable(plan.task), options=[replies.EXPLAIN])])
     if state.problem is not None:
-        return Turn(
-            state=state, replies=[replies.cannot_run(plan, state.problem, [replies.UNDO] if state.history else [])]
-        )
+        options = [*_way_out(state.nearest), *([replies.UNDO] if state.history else [])]
+        return Turn(state=state, replies=[replies.cannot_run(plan, state.problem, options, state.nearest)])
+    if state.starter is not None:
+        return starter.needed_first(state)
     missing = plan.gaps()
     if missing or _training_file(state) is None:
         return Turn(state=state, replies=[replies.gaps(missing or ["data.source"])])

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from assistant.advise import catalog
-from assistant.chat import controls, lexicon, mentions, numbers, phrases, words
+from assistant.chat import controls, lexicon, mentions, numbers, offers, phrases, run_answers, second, starter, words
 from assistant.chat.intents import checked_paths, intent
 from assistant.chat.method import read_compute, read_method, read_publish
 from assistant.chat.questions import read_definition, read_question
@@ -91,6 +91,9 @@ def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
         return _without_words(message)
     for reader in (
         _by_option,
+        _offered,
+        _starter,
+        _about_a_run,
         _trying,
         _noise,
         _hostile,
@@ -225,6 +228,23 @@ def _by_option(message: Message) -> Intent | None:
     return intent("change" if plan is not None and plan.base_model else "plan", **slots)
 
 
+def _offered(message: Message) -> Intent | None:
+    """Few words that answer what was just offered or asked."""
+    return offers.read(message.raw, message.state, message.files_now)
+
+
+def _starter(message: Message) -> Intent | None:
+    """A wish to have a small real model downloaded."""
+    return starter.read(message.raw, message.state) if not message.files_now else None
+
+
+def _about_a_run(message: Message) -> Intent | None:
+    """A question that a run which is over answers from its own numbers."""
+    over = any(run.status in ("finished", "failed", "cancelled") for run in message.state.runs)
+    topic = run_answers.topic_of(message.text) if over and not message.files_now else None
+    return intent("explain", topic=topic, run=controls.run_slot(message.text)) if topic else None
+
+
 def _same(name: str, spoken: str) -> bool:
     def plain(text: str) -> str:
         return re.sub(r"\W+", " ", text).strip().casefold()[:60]
@@ -292,11 +312,13 @@ _COMMANDS = re.compile(
 def _yes_or_no(message: Message) -> Intent | None:
     text, pending = message.text, message.state.pending or ""
     kind, _, rest = pending.partition(":")
-    if kind in ("delete_run", "publish", "fix") and re.fullmatch(
+    if kind in ("delete_run", "publish", "fix", "asked") and re.fullmatch(
         r"(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|yes please|yes do it|yes delete it|delete it"
         r"|publish it|fix it)[.! ]*",
         text,
     ):
+        if kind == "asked":
+            return second.confirmed(pending)
         known: dict[str, dict[str, Any]] = {"delete_run": {"run": rest}, "publish": {}, "fix": {"code": rest}}
         slots = known[kind]
         return intent({"fix": "fix_data"}.get(kind, kind), **slots)

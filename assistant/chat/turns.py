@@ -59,6 +59,8 @@ class State(Value):
     wishes: list[dict[str, Any]] = Field(default_factory=list)  # the wish that belongs to each plan of the history
     wish: dict[str, Any] = Field(default_factory=dict)  # dotted plan paths that the person asked for
     problem: dict[str, str] | None = None  # why the plan at hand cannot run (a PlainError's parts)
+    nearest: dict[str, Any] = Field(default_factory=dict)  # with a problem: the changes that make the plan work
+    starter: dict[str, Any] | None = None  # the base model that must be downloaded first: name, title, mb
     goal: str = ""  # the first request, in the person's words
     files: list[FileCard] = Field(default_factory=list)
     runs: list[RunCard] = Field(default_factory=list)  # every run of this home, oldest first
@@ -74,10 +76,14 @@ class State(Value):
 
 
 class Said(Value):
-    """A message; the files that came with it were read before (`FileRead` or `FileRefused` events)."""
+    """A message; the files that came with it were read before (`FileRead` or `FileRefused` events).
+
+    `second`: what a second reader makes of it; it counts only where the offline reader is unsure (`chat.second`).
+    """
 
     kind: Literal["said"] = "said"
     text: str
+    second: Intent | None = None
 
 
 class FileRead(Value):
@@ -106,6 +112,8 @@ class PlanPrepared(Value):
     estimate: dict[str, Any] = Field(default_factory=dict)  # advise.estimate.Estimate dump
     advice: list[str] = Field(default_factory=list)  # sentences: too few rows, one class, hub not reachable …
     problem: dict[str, str] | None = None  # a PlainError's parts when no plan is possible
+    nearest: dict[str, Any] = Field(default_factory=dict)  # with a problem: the least changes that make it work
+    starter: dict[str, Any] | None = None  # the plan's base model is a starter to be downloaded: name, title, mb
 
 
 class RunChanged(Value):
@@ -115,6 +123,7 @@ class RunChanged(Value):
     run: RunCard
     view: dict[str, Any] = Field(default_factory=dict)  # report.run.RunView dump
     result: dict[str, Any] | None = None  # recipes.events.Result dump
+    plan: Plan | None = None  # of the run; with a result
 
 
 class Answered(Value):
@@ -139,6 +148,8 @@ class Effect(Value):
     start_run      {"plan": Plan dump} -> RunChanged                 stop_run     {"run": id} -> RunChanged
     resume_run     {"run": id} -> RunChanged                         run_status   {"run": id} -> RunChanged
     report         {"run": id} -> RunChanged with result             compare      {"runs": [ids]} -> Answered
+    get_starter    {"name": name} -> Answered {"name", "was_here"}
+    use_example    {"name": name} -> FileRead                        measure      {"plan", "file"} -> Answered
     predict        {"run": id, "inputs": [text]} -> Answered {"predictions": [{"input","prediction","scores"}]}
     evaluate       {"run": id, "file": id} -> Answered {"rows", "metrics"}
     export         {"run": id, "format": name} -> Answered {"files": [{"name","path","bytes"}]}
@@ -162,7 +173,7 @@ class Reply(Value):
     """One thing the assistant says. `text` is whole by itself (Markdown, safe for a terminal); a page may draw `card`
     from `data` instead.
 
-    card: None, "data", "plan", "run", "report", "prediction", "files", "runs", "comparison", "error", "concept"
+    card: None, "data", "plan", "download", "run", "report", "prediction", "files", "runs", "comparison", "error", "concept"
     """
 
     text: str

@@ -1,6 +1,6 @@
 """The home folder: where the state lives, who may read it, and which names may become paths.
 
-    <home>/assistant.db  assistant.log  worker.lock  hub.json  runs/<run>/  uploads/<upload>/<safe name>
+    <home>/assistant.db  assistant.log  worker.lock  hub.json  runs/<run>/  uploads/<upload>/<safe name>  models/<starter>/
 
 Every id is checked by its pattern before it becomes part of a path; a name that a person chose never does, only its
 harmless shadow (`safe_name`).
@@ -86,6 +86,7 @@ class Home:
         self.root = (root or default_home()).expanduser().absolute()
         self.runs = self.root / "runs"
         self.uploads = self.root / "uploads"
+        self.models = self.root / "models"  # the starters, made when the first one comes
         self.database = self.root / "assistant.db"
         self.log = self.root / "assistant.log"
         self.lock = self.root / "worker.lock"

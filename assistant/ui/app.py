@@ -9,6 +9,8 @@ asks every two seconds whether something changed. A reload, a second tab or a ne
 from __future__ import annotations
 
 import atexit
+import contextvars
+import functools
 import hashlib
 import json
 import logging
@@ -17,6 +19,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +37,14 @@ from assistant.data import examples  # noqa: E402
 from assistant.errors import PlainError  # noqa: E402
 from assistant.session import Session  # noqa: E402
 from assistant.ui import downloads, render, settings, theme  # noqa: E402
-from assistant.ui.pages import Pages  # noqa: E402
+from assistant.ui.pages import Drawn, Pages  # noqa: E402
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the session.
 TICK_SECONDS = 2.0
+#: Seconds between two looks while an answer is being made: only a download shows in between.
+LOOK_SECONDS = 0.5
 #: Answers that are prepared at the same time; each may read a file or wait for a model.
 ANSWERS_AT_ONCE = 8
 STORAGE_KEY = "finetune-assistant-chat"
@@ -96,6 +101,9 @@ def build(session: Session) -> gr.Blocks:
             max_plain_text_length=20_000, placeholder=theme.PLACEHOLDER, autofocus=True,
             html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=True),
         )  # fmt: skip
+        if session.reader is not None:
+            told = theme.reader(session.reader.endpoint.model, session.reader.endpoint.host)
+            gr.HTML(told, elem_id="fa-reader", js_on_load=None, apply_default_css=False)
         clicked = gr.Textbox(elem_id="fa-say", visible="hidden", max_length=4000)
         click = gr.Button("Say", elem_id="fa-say-go", visible="hidden")
         _wire(page, pages, Parts(browser, seen, busy, chat, form, mode, box, clicked), click, fresh)
@@ -196,8 +204,26 @@ class Handlers:
         blocks.append(render.Block("assistant", render.thinking()))
         waiting = [self._drawing.message(block) for block in blocks]
         yield [waiting, "", conversation, *[gr.skip()] * (len(self._parts.shown) - 3), True]
-        _say(pages.session, conversation, text, files, visitor)
+        for now in self._meanwhile(conversation, text, files, visitor):
+            shown = [
+                self._drawing.message(block) for block in [*now.blocks, render.Block("assistant", render.thinking())]
+            ]
+            yield [shown, "", conversation, *[gr.skip()] * (len(self._parts.shown) - 3), True]
         yield [*self._look(conversation), False]
+
+    def _meanwhile(self, conversation: str, text: str, files: list[Path], visitor: str | None) -> Iterator[Drawn]:
+        """Say it; yields the conversation each time that a download which it set off has moved."""
+        here = contextvars.copy_context()  # so that notices find their page
+        say = functools.partial(here.run, _say, self._pages.session, conversation, text, files, visitor)
+        saying = threading.Thread(target=say, daemon=True)
+        saying.start()
+        seen = ""
+        while saying.is_alive():
+            saying.join(LOOK_SECONDS)
+            now = self._pages.look(conversation)
+            if now.download is not None and now.signature != seen:
+                seen = now.signature
+                yield now
 
 
 def _wire(page: gr.Blocks, pages: Pages, parts: Parts, click: gr.Button, fresh: gr.Button) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from assistant.data import examples
 from assistant.errors import PlainError
@@ -41,6 +42,7 @@ class Drawn:
     moving: list[str] = field(default_factory=list)
     messages: Sequence[StoredMessage] = ()
     live: bool = False
+    download: dict[str, Any] | None = None  # how far the model is that the newest message is about
 
     @property
     def over(self) -> bool:
@@ -79,14 +81,19 @@ class Pages:
         version = self._version(conversation)
         before = self._drawn.get(conversation)
         same = before if before is not None and before.version == version else None
-        if same is not None and not same.moving:
+        if same is not None and not same.moving and not _starter_of(same.messages):
             return same
         messages = same.messages if same is not None else self.session.messages(conversation, limit=WINDOW)
         runs = self._runs_of(conversation, messages, anew=same is None)
-        signature = _signature(version, runs)
+        starter = _starter_of(messages)
+        download = self.session.download(starter) if starter else None
+        signature = _signature(version, runs, download)
         if same is not None and same.signature == signature:
             return same
         now = self._draw(conversation, version, signature, messages, runs, same)
+        if download is not None:
+            now.download = download
+            now.blocks = [*now.blocks[:-1], render.block(_with_progress(messages[-1], download), {}, newest=True)]
         self._drawn[conversation] = now
         if len(self._drawn) > MAX_DRAWN:
             oldest, _ = self._drawn.popitem(last=False)
@@ -163,9 +170,22 @@ class Pages:
 def _run_of(message: StoredMessage) -> str:
     """The run whose card a message is; "" for any other."""
     reply = message.reply
-    return str(reply.data.get("run", "")) if reply is not None and reply.card in ("run", "report") else ""
+    return str(reply.data.get("run", "")) if reply is not None and reply.card in ("run", "report", "concept") else ""
 
 
-def _signature(version: int, runs: dict[str, render.RunShown]) -> str:
+def _starter_of(messages: Sequence[StoredMessage]) -> str:
+    """The starter model that the newest message says is on its way; "" for any other."""
+    reply = messages[-1].reply if messages else None
+    return str(reply.data.get("starter", "")) if reply is not None and reply.card == "download" else ""
+
+
+def _with_progress(message: StoredMessage, download: dict[str, Any]) -> StoredMessage:
+    reply = message.reply
+    if reply is None:
+        return message
+    return message.model_copy(update={"reply": reply.model_copy(update={"data": {**reply.data, "progress": download}})})
+
+
+def _signature(version: int, runs: dict[str, render.RunShown], download: dict[str, Any] | None = None) -> str:
     parts = [[run.id, run.view.status, run.view.updated_at, run.view.step, run.result is None] for run in runs.values()]
-    return json.dumps([version, parts])
+    return json.dumps([version, parts, *([download] if download else [])])

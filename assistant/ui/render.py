@@ -169,6 +169,8 @@ def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str) -> str:
         if run is None:
             return ""
         return live_card(run, reply) if reply.card == "run" else report(run)
+    if reply.card == "concept":
+        return _article("concept", f'<div class="fa-text">{markdown(reply.text)}</div>', _picture(reply, runs))
     draw = _CARDS.get(reply.card or "")
     if draw is None and reply.card != "files":
         return ""
@@ -180,6 +182,27 @@ def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str) -> str:
 
 def _article(kind: str, *parts: str) -> str:
     return f'<article class="fa-card fa-{kind}">{"".join(inert(part) for part in parts if part)}</article>'
+
+
+def _picture(reply: Reply, runs: Mapping[str, RunShown]) -> str:
+    """The drawing of the person's own run that belongs to a page; "" where there is none."""
+    run = runs.get(str(reply.data.get("run", "")))
+    return report_card.picture(run.result, str(reply.data.get("picture", ""))) if run and run.result else ""
+
+
+def download_card(reply: Reply) -> str:
+    """A model on its way here: how far it is, while `data["progress"]` tells (bytes done and in all)."""
+    now = reply.data["progress"]
+    done, total = float(now["done"]), float(now["total"])
+    much = f"{now['text']}: {done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{now['text']} …"
+    share = f"{100 * min(1.0, done / total):.0f}" if total else ""
+    bar = (
+        f'<div class="fa-progress" role="progressbar" aria-valuenow="{share}" aria-valuemin="0" aria-valuemax="100">'
+        f'<i style="width:{share}%"></i></div>'
+        if share
+        else '<div class="fa-progress fa-busy"><i></i></div>'
+    )
+    return _article("download", f"<p>{escape(reply.text)}</p>", bar, f'<p class="fa-sub">{escape(much)}</p>')
 
 
 def data_card(reply: Reply) -> str:
@@ -376,10 +399,16 @@ def _estimate(estimate: Mapping[str, Any]) -> str:
     facts = [
         ("expected time", _range(estimate.get("seconds_low"), estimate.get("seconds_high"), words.rough)),
         ("expected memory", _range(estimate.get("peak_bytes_low"), estimate.get("peak_bytes_high"), words.size)),
+        ("rented", _range(estimate.get("dollars_low"), estimate.get("dollars_high") or None, _dollars)),
         ("on disk", words.size(estimate["disk_bytes"]) if estimate.get("disk_bytes") else ""),
     ]
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts if value)
-    return f'<dl class="fa-facts">{shown}</dl>' if shown else ""
+    note = f'<p class="fa-note">{escape(str(estimate["note"]))}</p>' if estimate.get("note") else ""
+    return (f'<dl class="fa-facts">{shown}</dl>' if shown else "") + note
+
+
+def _dollars(amount: float | None) -> str:
+    return f"${amount or 0:.2f}"
 
 
 def _range(low: float | None, high: float | None, write: Callable[[float | None], str]) -> str:
@@ -570,10 +599,10 @@ def text_card(kind: str) -> Callable[[Reply], str]:
 
 _CARDS: dict[str, Callable[[Reply], str]] = {
     "data": data_card,
+    "download": download_card,
     "plan": plan_card,
     "prediction": prediction_card,
     "error": error_card,
-    "concept": text_card("concept"),
     "comparison": text_card("comparison"),
     "runs": text_card("runs"),
 }

@@ -1,8 +1,9 @@
-"""Where a base model comes from: the starter package, a local folder, or the Hub.
+"""Where a base model comes from: a starter, a local folder, or the Hub.
 
 resolve("minilm") -> the folder inside the installed package, its weights checked against a recorded SHA-256.
+resolve("openai/whisper-tiny.en") -> the folder of the prepared starter, else the id itself.
 
-The starter package is data from a publisher we do not know: its files are read, nothing of it is imported.
+The starters' packages are data from publishers we do not know: their files are read, nothing of them is imported.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from recipes.parts import starters
 from recipes.parts.errors import RecipeError
 
 STARTER_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -28,20 +30,34 @@ def resolve(base_model: str, run_directory: Path | None = None) -> str:
     """The local folder of a base model, or the Hub id itself.
 
     Args:
-        base_model: the starter's name or Hub id, a folder (absolute, or beside the plan), or a Hub id.
-        run_directory: the folder of the plan.
+        base_model: a starter's name or id, a folder (absolute, or beside the plan), or a Hub id.
+        run_directory: the folder of the plan; the home's prepared starters lie two folders above it.
 
     Raises:
         RecipeError: `starter-damaged` when the packaged weights are not the recorded ones.
     """
-    if base_model in STARTER_NAMES:
-        folder = starter_folder()
-        return str(folder) if folder is not None else STARTER_ID
+    starter = starters.named(base_model)
+    if starter is not None:
+        found = _prepared(starter, run_directory)
+        return str(found) if found is not None else starter.model_id
     beside = run_directory / base_model if run_directory is not None else None
     for folder in (Path(base_model).expanduser(), beside):
         if folder is not None and (folder / "config.json").is_file():
             return str(folder.resolve())
     return base_model
+
+
+def _prepared(starter: starters.Starter, run_directory: Path | None) -> Path | None:
+    """The folder of a starter: its package's own, the prepared one, or one prepared now from an installed package."""
+    if starter.model_id == STARTER_ID and (folder := starter_folder()) is not None:
+        return folder
+    places = starters.folders(run_directory)
+    found = starters.find(starter, places)
+    if found is not None or starters.installed_files(starter) is None:
+        return found
+    from recipes.parts.preparing import prepare
+
+    return prepare(starter, places[0])
 
 
 def starter_folder() -> Path | None:
@@ -125,6 +141,14 @@ def _is_cached(model_id: str) -> bool:
 
 
 def _unreachable(model_id: str, reason: str) -> RecipeError:
+    wanted = starters.named(model_id)
+    if wanted is not None:
+        return RecipeError(
+            "hub-unreachable",
+            f"{wanted.title} is not on this machine, and the model hub cannot be reached: {reason}.",
+            "Its weights also come as a package.",
+            f"Get it with: finetune-assistant starter {wanted.name}",
+        )
     starter = starter_folder() is not None
     return RecipeError(
         "hub-unreachable",

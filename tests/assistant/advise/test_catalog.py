@@ -9,6 +9,7 @@ import pytest
 
 from assistant.advise import catalog
 from assistant.advise.catalog import Tier, all_models, find, resolve, suggest
+from recipes.parts.starters import STARTERS
 from recipes.plan import Task
 
 KNOWN_LICENCES = {
@@ -34,11 +35,11 @@ def test_no_alias_names_two_models() -> None:
 
 @pytest.mark.parametrize("model", all_models(), ids=lambda model: model.id)
 def test_every_row_is_complete_and_plausible(model: catalog.Model) -> None:
-    assert catalog.is_hub_id(model.id)
+    assert catalog.is_hub_id(model.id) or model.id.startswith("pytorch/vision:")
     assert 1e6 < model.parameters < 2e10
     assert model.licence in KNOWN_LICENCES
     assert model.vocabulary * model.hidden <= 4 * model.parameters  # ALBERT and ELECTRA have a narrower embedding
-    assert model.layers or "timm/" in model.id or "efficientnet" in model.id
+    assert model.layers or any(name in model.id for name in ("timm/", "efficientnet", "mobilenet"))
     assert model.context >= (8 if model.modality == "audio" else 224)
     if model.modality == "text":
         assert model.languages
@@ -65,11 +66,18 @@ def test_recommendations_name_rows_of_the_table() -> None:
             assert catalog.get(name) is not None, name
 
 
-def test_the_starter_is_the_only_one_that_works_offline_and_it_knows_english() -> None:
-    starters = find(offline=True)
-    assert [model.id for model in starters] == [catalog.STARTER]
-    assert starters[0].parameters == 22_713_216
-    assert starters[0].speaks("en") and not starters[0].speaks("de")
+def test_only_starters_need_no_hub_and_each_is_one_that_can_be_prepared() -> None:
+    found = find(offline=True)
+    assert {model.starter: model.id for model in found} == {one.name: one.model_id for one in STARTERS.values()}
+    for model in found:
+        made = STARTERS[model.starter]
+        assert model.download_mb == round(made.wheel_bytes / 1e6)
+        assert model.package in ("", made.package)
+        assert catalog.starter(model.starter) == catalog.starter(model.aliases[0]) == model
+    minilm = catalog.lookup("minilm")
+    assert minilm.parameters == 22_713_216
+    assert minilm.speaks("en") and not minilm.speaks("de")
+    assert catalog.starter("bert") is None
 
 
 def test_multilingual_recommendations_know_other_languages() -> None:
@@ -110,7 +118,7 @@ def test_multilingual_recommendations_know_other_languages() -> None:
         ("resnet50", "microsoft/resnet-50"),
         ("ResNet 18", "microsoft/resnet-18"),
         ("vgg16", "timm/vgg16.tv_in1k"),
-        ("mobilenet", "timm/mobilenetv2_100.ra_in1k"),
+        ("mobilenet", "pytorch/vision:mobilenet_v2"),
         ("ViT", "google/vit-base-patch16-224-in21k"),
         ("dino v2", "facebook/dinov2-small"),
         ("whisper small", "openai/whisper-small"),
