@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,7 +47,7 @@ class Advice(BaseModel):
     nearest: Plan | None = None
 
 
-def advise(
+def advise(  # noqa: PLR0913 - what a plan follows from; all but the first three are named
     profile: Profile | None,
     wish: Mapping[str, Any],
     hardware: Hardware,
@@ -57,6 +57,7 @@ def advise(
     offline: bool = False,
     demo: bool = False,
     goal: str = "",
+    findings: Sequence[Mapping[str, Any]] = (),
 ) -> Advice:
     """Plan a run.
 
@@ -68,6 +69,7 @@ def advise(
         test_rows: rows of the person's own test file.
         offline: the hub cannot be reached. demo: a shared machine with a tight time limit.
         goal: the request in the person's words.
+        findings: of the data check, as dumps; some say that fine-tuning is not the tool.
     """
     draft = Draft(wish)
     data, machine = _start(draft, profile, hardware, guess, test_rows)
@@ -83,7 +85,7 @@ def advise(
     late, said = _time_limit(draft, machine, demo, minutes, expected)
     plan = draft.plan()
     said = [
-        *draft.refused, *said, *remarks.about_tool(plan, data, goal), *remarks.about_data(plan, data, model),
+        *draft.refused, *said, *remarks.about_tool(plan, data, goal, findings), *remarks.about_data(plan, data, model),
         *remarks.about_model(plan, model, offline), *remarks.about_machine(plan, hardware),
     ]  # fmt: skip
     fault = remarks.problem(plan, model, data, hardware, expected) or late

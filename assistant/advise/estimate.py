@@ -74,6 +74,7 @@ class Estimate(BaseModel):
     dollars_high: float = 0.0
     device: str = "cpu"
     terms: dict[str, float] = Field(default_factory=dict)
+    note: str = ""  # what a corrected estimate rests on
 
     @property
     def seconds(self) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from assistant.advise import estimate
+from assistant.advise import estimate, tool
 from assistant.advise.catalog import Model
 from assistant.advise.estimate import Estimate, readable_bytes, readable_seconds
 from assistant.advise.facts import DataFacts
@@ -16,9 +16,6 @@ from assistant.errors import PlainError
 from recipes.plan import Plan
 
 ENOUGH_PER_CLASS = 50  # rows a class from which the result is usually worth trusting [judgement]
-_DOCUMENT = re.compile(
-    r"\b(chat|talk|ask|questions?|answers?)\b.{0,40}\b(my|a|one|this|the) (pdf|documents?|manual|book)\b", re.I
-)
 
 
 def about_data(plan: Plan, data: DataFacts, model: Model) -> list[str]:
@@ -57,6 +54,8 @@ def _size(plan: Plan, data: DataFacts) -> list[str]:
             "Every row has the same label, so there is nothing to tell apart. Add rows with at least one other label."
         )
     few = data.smallest_class
+    if data.classes > 1 and data.rows < tool.BEGIN_PER_CLASS * data.classes:
+        return said  # `tool.by_data` says that these are too few, and how many would do
     if data.classes > 1 and few < 8:
         said.append(
             f"The rarest class has only {few} rows. I would aim for about {ENOUGH_PER_CLASS} a class"
@@ -75,22 +74,15 @@ def _size(plan: Plan, data: DataFacts) -> list[str]:
     return said
 
 
-def about_tool(plan: Plan, data: DataFacts, goal: str) -> list[str]:
-    """Whether something simpler would do."""
-    if _DOCUMENT.search(goal):
-        return [
-            "For questions about one document a search over it (retrieval) works better than training: a tuned model "
-            "learns a style of answering, hardly facts."
-        ]
-    if plan.task == "text-generation" and data.rows < 100:
-        return [
-            f"With {data.rows} examples a ready chat model that sees some of them in its prompt is often as good. "
-            "Training "
-            "pays from a few hundred on, or when the tone must always be the same."
-        ]
-    if plan.task == "automatic-speech-recognition":
-        return ["Whisper already writes down clear speech: the report shows what it reaches untouched, to compare."]
-    return []
+def about_tool(plan: Plan, data: DataFacts, goal: str, findings: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """Whether something simpler would do: by the words, then by the rows."""
+    said = [other.text for other in tool.by_data(plan, data, findings)]
+    by_words = tool.by_words(goal)
+    if by_words is not None and by_words.kind != "more data":  # the rows themselves say that better
+        said.insert(0, by_words.text)
+    elif plan.task == "automatic-speech-recognition":
+        said.append("Whisper already writes down clear speech: the report shows what it reaches untouched, to compare.")
+    return said
 
 
 def about_machine(plan: Plan, hardware: Hardware) -> list[str]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from assistant.chat import replies
+from assistant.advise import facts, tool
+from assistant.chat import own_figures, replies, run_answers, why_not
 from assistant.chat.explain import Concept, page, pages
 from assistant.chat.intents import is_plan_path
-from assistant.chat.turns import Option, Reply, State
+from assistant.chat.turns import Option, Reply, RunCard, State
 from assistant.chat.wording import many, value_at
+from assistant.data.profile import Profile
+from recipes.plan import Plan
 
-#: Topics that a finished run answers from its own numbers, and the page that answers them without one.
-RUN_TOPICS = {
-    "worst class": "confusion-matrix",
-    "enough epochs": "epoch",
-    "is it good": "baseline",
-    "why it ended": "early-stopping",
-}
+#: Topics that a finished run answers from its own numbers.
+RUN_TOPICS = run_answers.TOPICS
 #: A page's name -> the choice of the plan that it is about.
 _CHOICE_OF: dict[str, str] = {
     "epoch": "training.epochs",
@@ -61,18 +60,45 @@ def explain(state: State, text: str, slots: dict[str, Any]) -> Reply:
     """The answer to a question."""
     topic = str(slots.get("topic") or "")
     if topic == "is fine-tuning right":
-        return _right_tool(text)
+        return _right_tool(state, text)
     if topic == "how much data":
         return _enough(state, slots.get("rows"))
     if topic == "time estimate":
         return _time(state)
     if topic == "plan":
-        return _plan(state)
+        return _why_not(state, text) or _plan(state)
     if topic in RUN_TOPICS:
-        return _without_run(topic)
+        return _without_run(topic, text)
     if is_plan_path(topic) or topic == "data.columns":
-        return _choice(state, topic)
+        return _why_not(state, text) or _choice(state, topic)
     return _page(state, topic, slots.get("other"))
+
+
+def _why_not(state: State, text: str) -> Reply | None:
+    """Why an alternative that the question names was not taken; None where it names none."""
+    if state.plan is None or state.plan.base_model is None:
+        return None
+    file = next((file for file in reversed(state.files) if file.role == "train"), None)
+    found = why_not.answer(text, state.plan, file)
+    return Reply(text=found[0], options=[*found[1], replies.START]) if found else None
+
+
+def with_run(state: State, topic: str, run: RunCard, result: dict[str, Any], plan: Plan | None) -> Reply:
+    """A page with what its term was in a finished run."""
+    found = page(topic)
+    said = own_figures.sentence(found.name, result, plan) if found else ""
+    if found is None or not said:
+        return _page(state, topic, None)
+    drawn = own_figures.PICTURES.get(found.name)
+    picture = {"run": run.id, "picture": drawn} if drawn else None
+    planned = _in_your_plan(state, found)
+    return replies.concept([found], "\n\n".join(filter(None, [f"In your run {run.number}: {said}", planned])), picture)
+
+
+def has_own_figure(topic: str) -> bool:
+    """Whether a page can be shown with a number of a finished run."""
+    found = page(topic)
+    return found is not None and own_figures.known(found.name)
 
 
 def _page(state: State, topic: str, other: object) -> Reply:
@@ -112,45 +138,57 @@ def _plan(state: State) -> Reply:
     return Reply(text=replies.why_plan(state.plan), options=[replies.START, replies.FASTER, replies.ACCURATE])
 
 
-def _without_run(topic: str) -> Reply:
-    found = pages().get(RUN_TOPICS[topic])
-    note = "There is no finished run here whose own numbers I could read yet."
+def _without_run(topic: str, text: str) -> Reply:
+    found = pages().get(run_answers.TOPICS[topic])
+    note = run_answers.without_run(topic, text)
     return replies.concept([found], note) if found else Reply(text=note)
 
 
-def _right_tool(text: str) -> Reply:
-    """Whether fine-tuning is the right tool, honestly."""
-    about_documents = any(
-        word in text.casefold()
-        for word in ("pdf", "document", "book", "manual", "handbook", "page", "contract", "wiki")
-    )
-    if about_documents:
-        said = (
-            "Probably not. Fine-tuning teaches a way of answering, hardly facts: to ask questions about a document "
-            "you do not need it. "
-            "Give the text to a ready chat model in its prompt, or, when it is too long for that, let a search pick "
-            "the right passages "
-            "first (retrieval, often called RAG). Both work in an hour without training, and show where the answer "
-            "stands.\n\n"
-            "Fine-tuning pays when you have hundreds of examples of one task that always looks the same: sorting "
-            "messages, marking names, "
-            "always answering in one tone."
-        )
-    else:
-        said = (
-            "It depends on what you have. Fine-tune when you have some hundred examples of one task that comes again "
-            "and again (sorting "
-            "texts, say), when it must run cheaply, quickly or on your own machine, or when a prompt is not accurate "
-            "enough.\n\n"
-            "Something simpler is better when a rule does it (a keyword, a sender), when you have fewer than about "
-            "10 examples a class (ask a "
-            "ready chat model with a good prompt), when you want to look up facts in documents (search, or "
-            "retrieval), or when the data "
-            "are numbers in a table (gradient boosting). I always measure simple ways too, and say so if one of them "
-            "is as good."
-        )
-    return Reply(
-        text=said, options=[replies.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")]
+_IT_DEPENDS = (
+    "It depends on what you have. Fine-tune when you have some hundred examples of one task that comes again and again "
+    "(sorting texts, say), when it must run cheaply, quickly or on your own machine, or when a prompt is not accurate "
+    "enough.\n\n"
+    "Something simpler is better when a rule does it (a keyword, a sender), when you have fewer than about 10 examples "
+    "a class (ask a ready chat model with a good prompt), when a ready model already does it (speech, translation, "
+    "everyday pictures), when you want to look up facts in documents (search, or retrieval), or when the data are "
+    "numbers in a table (gradient boosting). I always measure simple ways too, and say so if one of them is as good."
+)
+
+
+def _right_tool(state: State, text: str) -> Reply:
+    """Whether fine-tuning is the right tool: by the words, else by the data at hand, else in general."""
+    other = tool.by_words(text) or tool.by_words(state.goal)
+    options = [replies.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")]
+    of_data = _right_for_data(state)
+    if other is not None and other.kind == "existing model" and of_data:
+        return Reply(text=f"{other.text}\n\n{of_data}", options=[replies.START, replies.CHECK])
+    if other is not None:
+        begin = {"search": "Probably not. ", "rule": "Probably not. ", "prompt": "Probably not. "}.get(other.kind, "")
+        return Reply(text=f"{begin}{other.text}", options=options)
+    if re.search(r"\b(?:pdf|document|book|manual|handbook|wiki)", text.casefold()):
+        return Reply(text=f"Probably not. {tool.SEARCH}", options=options)
+    if of_data:
+        return Reply(text=of_data, options=[replies.START, replies.CHECK])
+    return Reply(text=_IT_DEPENDS, options=options)
+
+
+def _right_for_data(state: State) -> str:
+    """The answer for the file at hand: what its rows say, and what will prove it."""
+    file = next((file for file in reversed(state.files) if file.role == "train"), None)
+    plan = state.plan
+    if file is None or plan is None or plan.base_model is None:
+        return ""
+    profile = Profile.model_validate(file.profile)
+    data = facts.read(profile, plan.data.columns, plan.problem, None)
+    against = [one.text for one in tool.by_data(plan, data, file.findings)]
+    if against:
+        return "Probably not yet. " + " ".join(against)
+    each = f" ({data.rows // data.classes:,} for each of {data.classes} classes)" if data.classes else ""
+    return (
+        f"For your data it is worth trying: {data.rows:,} rows{each} are enough to learn from, and I found no simple "
+        "rule "
+        "that gives the answers. Counting words, the nearest class centre and the most frequent answer are measured on "
+        "the same rows; if one of them does as well, the verdict says so and you need no model."
     )
 
 

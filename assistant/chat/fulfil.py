@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat import outcomes, replies
+from assistant.chat import outcomes, plans, replies
 from assistant.chat.talk import find_run
 from assistant.chat.turns import Answered, Effect, FileCard, Intent, Reply, RunCard, State, Turn
 
@@ -218,6 +218,8 @@ def answered(state: State, event: Answered) -> Turn:
         return Turn(state=state.model_copy(update={"pending": keep}), replies=[replies.error(event.problem)])
     data = event.data
     run = find_run(state, data.get("run")) if data.get("run") else None
+    if event.effect == "measure":
+        return plans.was_measured(state, data)
     if event.effect == "predict":
         return Turn(state=state, replies=[replies.predictions(data.get("predictions") or [])])
     if event.effect == "evaluate":

@@ -39,8 +39,10 @@ DOWNLOAD = Option(label="Download", say="download the model")
 IMPROVE = Option(label="Improve", say="improve the result")
 RESUME = Option(label="Resume", say="resume")
 CHECK = Option(label="Check my data", say="check my data")
-EXAMPLE = Option(label="Spam or not", say="I want to tell spam from real e-mails")
+EXAMPLE = Option(label="Spam or not", say="try the spam example")
 UNDO = Option(label="Undo", say="undo")
+MEASURE = Option(label="Measure first", say="measure first")
+NEAREST = Option(label="Take the plan that works", say="take the plan that works")
 HELP = Option(label="What can you do?", say="what can you do?")
 YES_DELETE = Option(label="Yes, delete it", say="yes, delete it")
 NO = Option(label="No", say="no")
@@ -119,7 +121,7 @@ def thanks() -> Reply:
 def how_to_begin() -> Reply:
     """Three short steps for someone who does not know where to begin."""
     return Reply(
-        text="It takes three things. **1.** What goes in: texts, pictures or recordings? **2.** What should come "
+        text="I fine-tune a model on your examples; that takes three things. **1.** What goes in: texts, pictures or recordings? **2.** What should come "
         "out: a class "
         "(spam or not), several labels, a number, a text? **3.** A file with examples of both, a few hundred rows if "
         "you "
@@ -174,6 +176,52 @@ def not_understood(options: Sequence[Option], hint: str = "") -> Reply:
     return Reply(
         text=f"I'm not sure what you mean. {hint or 'Could you say it in other words?'}".strip(), options=list(options)
     )
+
+
+#: What acts -> what it would do, in words, and the sentence that asks for it.
+_ACTS: dict[str, tuple[str, str]] = {
+    "start": ("start the training with the plan at hand", "start"),
+    "stop": ("stop the training and keep its best state", "stop the run"),
+    "resume": ("go on with the run that was stopped", "resume"),
+    "undo": ("take the last change of the plan back", "undo"),
+    "fix_data": ("mend what I found in your data", "fix the data"),
+    "predict": ("try the model on a text", "try it"),
+    "evaluate": ("test the finished model on your other file", "evaluate the model on this file"),
+    "export": ("write the model as files to download", "download the model"),
+    "publish": ("publish the model on the Hugging Face Hub", "publish the model"),
+    "delete_run": ("delete a run", "delete a run"),
+    "get_starter": ("download a small model", "download the starter model"),
+}
+
+
+def did_you_mean(name: str, slots: Mapping[str, Any], runs: Sequence[RunCard]) -> Reply:
+    """The second reader took the words for something that acts: only the person's own yes does it."""
+    if name not in _ACTS:
+        return not_understood([HELP])
+    words, say = _ACTS[name]
+    number = slots.get("run")
+    if number is not None and all(run.number != number for run in runs):
+        return no_such_run(number, runs)
+    if name == "delete_run" and number is None:
+        return which_run(runs, "delete") if runs else no_runs()
+    if number is not None:
+        words = {"stop": "stop", "resume": "go on with", "delete_run": "delete"}[name] + f" run {number}"
+        say = f"{say.split()[0]} run {number}"
+    if name == "fix_data" and slots.get("code"):
+        say = fix_option({"code": slots["code"]}).say
+        words = f"mend your data ({str(slots['code']).replace('-', ' ')})"
+    if name == "export" and slots.get("format"):
+        words, say = f"{words} ({slots['format']})", f"{say} as {slots['format']}"
+    return Reply(
+        text=f"I'm not sure I understood. Do you want me to {words}? I do that only when you say so yourself.",
+        options=[Option(label=f"Yes, {words.split(' (')[0]}", say=say), NO],
+    )
+
+
+def read_by_second(*, can_undo: bool) -> Reply:
+    """The words were unclear, and a second reader took them for this plan."""
+    back = "say “undo”, or say it in other words" if can_undo else "say it in other words"
+    return Reply(text=f"I was not sure what you mean and asked the second reader. If this is not it, {back}.")
 
 
 def unknown_model(name: str, close: Sequence[str]) -> Reply:
@@ -438,6 +486,11 @@ def does_not_fit(file: FileCard, task: str) -> Reply:
     return Reply(text=text, options=guess_options(file))
 
 
+def honest(text: str) -> Reply:
+    """Something other than fine-tuning may be the better tool."""
+    return Reply(text=f"First, honestly: {text}")
+
+
 def hub_dataset(name: str, task: str | None, plan: Plan, kept: Sequence[str]) -> Reply:
     """A data set of the Hub was named."""
     does = f", for a model that {TASKS[task]}" if task else ""
@@ -470,18 +523,53 @@ def plan_card(
     if note:
         lines.append(note)
     lines.append("Change anything by saying so, or say “start”." if runnable else not_runnable(plan.task))
-    options = [START, FASTER, ACCURATE, EXPLAIN] if runnable else [EXPLAIN]
+    options = [START, FASTER, ACCURATE, EXPLAIN, *_measure_option(estimate)] if runnable else [EXPLAIN]
     data = {"plan": plan.model_dump(mode="json"), "estimate": dict(estimate), "advice": list(advice)}
     data["note"] = " ".join(part for part in (note, "" if runnable else not_runnable(plan.task)) if part)
     return Reply(text="\n".join(line for line in lines if line is not None), card="plan", data=data, options=options)
 
 
-def cannot_run(plan: Plan, problem: Mapping[str, str], options: Sequence[Option]) -> Reply:
-    """A plan that this machine cannot carry out, and the ways out."""
+def cannot_run(
+    plan: Plan, problem: Mapping[str, str], options: Sequence[Option], nearest: Mapping[str, Any] | None = None
+) -> Reply:
+    """A plan that this machine cannot carry out, and the ways out.
+
+    Args:
+        nearest: the least changes that make it work, as dotted paths.
+    """
     ways = [Option(label="Smaller model", say="smaller model")] if "memory" in problem.get("code", "") else []
     ways += [Option(label="Use LoRA", say="use lora")] if problem.get("code") == "qlora-needs-gpu" else []
-    said = error(problem, [*ways, *options, EXPLAIN])
-    return said.model_copy(update={"text": f"This plan cannot run here. {said.text}\n\n{_what(plan)}"})
+    said = error(problem, [*options[:1], *ways, *options[1:], EXPLAIN])
+    text = f"This plan cannot run here. {said.text}\n\n{_what(plan)}"
+    if nearest:
+        parts = [
+            f"{choice_name(path).lower()} {choice_value(path, value)}"
+            for path, value in nearest.items()
+            if value is not None and path != "method.alpha"
+        ]
+        text += f"\n\nThe nearest plan that can run: {listed(parts)}. Everything else stays as it is."
+    return said.model_copy(update={"text": text})
+
+
+#: Seconds of a run from which a trial before it is worth its own half minute.
+WORTH_A_TRIAL = 150.0
+
+
+def _measure_option(estimate: Mapping[str, Any]) -> list[Option]:
+    long = float(estimate.get("seconds_high") or 0) > WORTH_A_TRIAL
+    return [MEASURE] if long and not estimate.get("note") else []
+
+
+def measuring() -> Reply:
+    """A trial begins."""
+    return Reply(text="I run a few real steps on a part of your rows and time them. That takes about a minute.")
+
+
+def measured(plan: Plan, text: str, estimate: Mapping[str, Any]) -> Reply:
+    """A trial is over: what it found, and the corrected expectation."""
+    data = {"plan": plan.model_dump(mode="json"), "estimate": dict(estimate), "advice": [text], "note": ""}
+    expected = _cost({**estimate, "note": ""})
+    return Reply(text=f"{text} {expected}", card="plan", data=data, options=[START, FASTER, EXPLAIN])
 
 
 def _what(plan: Plan) -> str:
@@ -514,7 +602,9 @@ def _cost(estimate: Mapping[str, Any]) -> str:
     memory = between(size(estimate.get("peak_bytes_low")), size(estimate.get("peak_bytes_high")))
     dollars = float(estimate.get("dollars_high") or 0)
     money = f", about ${float(estimate.get('dollars_low') or 0):.2f} to ${dollars:.2f}" if dollars else ""
-    return f"I expect {time} and {memory} of memory{money}."
+    disk = f" and {size(estimate['disk_bytes'])} of disk" if estimate.get("disk_bytes") else ""
+    note = f" {safe(estimate['note'], 300)}" if estimate.get("note") else ""
+    return f"I expect {time}, {memory} of memory{disk}{money}.{note}"
 
 
 def not_runnable(task: str | None) -> str:
@@ -878,13 +968,17 @@ def ask_publish(run: RunCard, repo: str | None, kind: str) -> Reply:
 # ---------------------------------------------------------------- explanations
 
 
-def concept(pages: Sequence[Concept], extra: str = "") -> Reply:
-    """One page or two, and what they mean for the plan at hand."""
+def concept(pages: Sequence[Concept], extra: str = "", picture: Mapping[str, str] | None = None) -> Reply:
+    """One page or two, and what they mean for the plan at hand, or in a run.
+
+    Args:
+        picture: {"run": id, "picture": name} of the drawing of a run that belongs to the page.
+    """
     text = "\n\n".join(f"**{page.title}**\n\n{page.text}" for page in pages)
     return Reply(
         text=text + (f"\n\n{extra}" if extra else ""),
         card="concept",
-        data={"name": pages[0].name, "title": pages[0].title},
+        data={"name": pages[0].name, "title": pages[0].title, **(picture or {})},
     )
 
 

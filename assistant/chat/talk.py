@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assistant.chat import answers, outcomes, replies
+from assistant.chat import answers, outcomes, plans, replies, run_answers
+from assistant.chat.next_step import proposal
 from assistant.chat.turns import Effect, FileCard, Intent, Reply, RunCard, RunChanged, State, Turn
 
 LIVE = ("queued", "running")
@@ -124,11 +125,17 @@ def explain(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
     """A term, a choice, a number, an error."""
     del files_now, pending
     topic = str(intent.slots.get("topic") or "")
-    if topic in answers.RUN_TOPICS:
+    if topic == "measure":
+        return plans.measure(state)
+    if topic in run_answers.TOPICS:
         ended = ENDED if topic == "why it ended" else ("finished",)
-        run = find_run(state, None, ended)
+        run = find_run(state, intent.slots.get("run"), ended)
         if run is not None:
-            return _ask(state, run, "report", f"question:{topic}")
+            asked = run_answers.asked_figure(text) if topic == "is it good" else None
+            return _ask(state, run, "report", f"question:{topic}" + (f":{asked:g}" if asked is not None else ""))
+    run = find_run(state, intent.slots.get("run"), ("finished",)) if not intent.slots.get("other") else None
+    if run is not None and run.status == "finished" and answers.has_own_figure(topic):
+        return _ask(state, run, "report", f"concept:{topic}")
     return Turn(state=state, replies=[answers.explain(state, text, intent.slots)])
 
 
@@ -137,7 +144,7 @@ def explain(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
 
 def run_changed(state: State, event: RunChanged) -> Turn:
     """What a run became; a question about it is answered from what came."""
-    run, view, result = event.run, event.view, event.result
+    run, result = event.run, event.result
     why = (state.pending or "").removeprefix("run:") if (state.pending or "").startswith("run:") else ""
     runs = [run if known.id == run.id else known for known in state.runs]
     if run.id not in {known.id for known in runs}:
@@ -146,24 +153,38 @@ def run_changed(state: State, event: RunChanged) -> Turn:
     if why:
         update["pending"] = None
     state = state.model_copy(update=update)
-    return Turn(state=state, replies=[_told(why, run, view, result)])
+    if why == "improve" and result:
+        return _improved(state, event, result)
+    if why.startswith("concept:") and result:
+        told = answers.with_run(state, why.removeprefix("concept:"), run, result, event.plan)
+        return Turn(state=state, replies=[told])
+    return Turn(state=state, replies=[_told(why, event)])
 
 
-def _told(why: str, run: RunCard, view: dict[str, Any], result: dict[str, Any] | None) -> Reply:
+def _improved(state: State, event: RunChanged, result: dict[str, Any]) -> Turn:
+    """The one proposal; where it is a change of settings and the data are here, as a plan ready to start."""
+    found = proposal(result, event.plan)
+    effect = plans.improved(state, event.plan, found.changes) if found.changes else None
+    said = outcomes.improve(event.run, result, found, planned=effect is not None)
+    if effect is None:
+        return Turn(state=state, replies=[said])
+    changes = {"pending": f"prepared:improve:{event.run.number}", "wish": effect.arguments["wish"]}
+    wishes = [*state.wishes[: len(state.history)], state.wish]
+    return Turn(state=state.model_copy(update={**changes, "wishes": wishes}), replies=[said], effects=[effect])
+
+
+def _told(why: str, event: RunChanged) -> Reply:
+    run, view, result = event.run, event.view, event.result
     if why in ("start", "resume") and run.status in LIVE:
         return replies.run_began(run)
     if why == "stop":
         return replies.stopping(run)
-    if why == "improve" and result:
-        return outcomes.improve(run, result)
-    if why.startswith("question:"):
-        topic = why.removeprefix("question:")
-        if result:
-            return outcomes.answer(topic, run, result)
+    if why.startswith("question:") and result:
+        return run_answers.answer(why.removeprefix("question:"), run, result)
     if why == "status" and run.status != "failed":
         return replies.run_status(run, view)
     if run.status == "finished" and result:
-        return outcomes.report(run, result)
+        return outcomes.report(run, result, event.plan)
     if run.status == "failed":
         return replies.failed(run, view)
     if run.status in ("cancelled", "interrupted"):

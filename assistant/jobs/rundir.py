@@ -18,6 +18,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recipes.events import LAST_WORDS, EventWriter, read_events
+from recipes.plan import Plan
 
 Status = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
 ENDED: tuple[Status, ...] = ("finished", "failed", "cancelled", "interrupted")
@@ -76,6 +77,14 @@ def read_about(run_dir: Path) -> About | None:
     try:
         return About.model_validate_json((run_dir / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValidationError):
+        return None
+
+
+def read_plan(run_dir: Path) -> Plan | None:
+    """`plan.json`, or None where there is none that can be read."""
+    try:
+        return Plan.load(run_dir / "plan.json")
+    except (OSError, ValueError):
         return None
 
 

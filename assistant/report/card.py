@@ -179,6 +179,7 @@ def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = F
         ("matrix", "Which classes are mixed up", _matrix(result)),
         ("mistakes", "The surest mistakes", _mistakes(result) if with_rows else ""),
         ("curves", "How it learned", plots.curves(result.curves or {}, metric)),
+        ("rows", "Would more rows help?", _rows_curve(result)),
     ]
     tables = {"classes": per_class(result), "figures": comparison(result), "tried": candidates(result)}
     tables |= {"cost": cost(result), "settings": settings(result, plan)}
@@ -186,6 +187,18 @@ def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = F
     folds.append(("notes", "Notes on this run", _notes(result)))
     drawn = "".join(_fold(key, title, body, opened or key == "matrix") for key, title, body in folds if body)
     return head + _notices(result) + _against(result, metric) + drawn
+
+
+def picture(result: Result, name: str) -> str:
+    """One drawing of the report by itself: matrix, curves, rows, baselines; "" where the result has none."""
+    metric = main_metric(result)
+    drawn = {
+        "matrix": lambda: _matrix(result),
+        "curves": lambda: plots.curves(result.curves or {}, metric),
+        "baselines": lambda: _against(result, metric),
+        "rows": lambda: _rows_curve(result),
+    }
+    return drawn[name]() if name in drawn else ""
 
 
 def _fold(key: str, title: str, body: str, opened: bool) -> str:
@@ -242,6 +255,22 @@ def _matrix(result: Result) -> str:
     if not result.confusion or not result.labels or len(result.labels) != len(result.confusion):
         return ""
     return plots.matrix(result.labels, result.confusion)
+
+
+def _rows_curve(result: Result) -> str:
+    """The last layer on ever more of the training rows, judged on the validation rows."""
+    metric = main_metric(result)
+    points = (result.curves or {}).get(f"rows/{metric}") or []
+    if len(points) < 2:
+        return ""
+    drawn = plots.curve(
+        f"{words.metric_name(metric)} on the validation rows, by training rows",
+        [plots.Line("last layer", points, "validation")], metric, x_name="rows",
+    )  # fmt: skip
+    note = (
+        '<p class="fa-note">Still rising on the right: more rows would help. Flat: other rows, or cleaner labels.</p>'
+    )
+    return f'<div class="fa-curves">{drawn}</div>{note}'
 
 
 def _mistakes(result: Result) -> str:

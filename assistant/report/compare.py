@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from assistant.report import card, words
+from assistant.report import card, paired, words
+from assistant.report.paired import Answers
 from recipes.events import Result
 from recipes.plan import Plan
 
@@ -16,11 +18,12 @@ NOT_COMPARED = ("reasons", "version", "data.source", "data.test_source", "output
 
 @dataclass(frozen=True)
 class Finished:
-    """One finished run under the name that people use ("run 2")."""
+    """One finished run under the name that people use ("run 2"), with its answers row by row where it kept them."""
 
     name: str
     result: Result
     plan: Plan | None = None
+    answers: Answers | None = None
 
 
 def comparison(runs: Sequence[Finished]) -> list[card.Table]:
@@ -60,6 +63,49 @@ def caution(runs: Sequence[Finished]) -> str:
     return "Same data and same test rows. Intervals that overlap widely mean that the difference could be chance."
 
 
+def verdict(runs: Sequence[Finished]) -> str:
+    """Which of two runs is better, by a paired test on the same test rows; or why that cannot be said.
+
+    More than two runs: each later one against the best by the main metric.
+    """
+    refusal = _refusal(runs)
+    if refusal:
+        return refusal
+    leader = best(runs) or runs[0]
+    sentences = []
+    for other in runs:
+        if other is leader or leader.answers is None or other.answers is None:
+            continue
+        first, second = (other, leader) if len(runs) > 2 or runs.index(other) < runs.index(leader) else (leader, other)
+        if first.answers is None or second.answers is None:
+            continue
+        found = paired.compare(first.answers, second.answers, card.main_metric(leader.result))
+        if found is not None:
+            sentences.append(paired.sentence(first.name, second.name, found))
+    return " ".join(sentences)
+
+
+def _refusal(runs: Sequence[Finished]) -> str:
+    """Why two runs cannot be compared row by row; "" when they can."""
+    if len({run.result.task for run in runs}) > 1:
+        return "I cannot say which is better: these runs do different tasks."
+    if len({card.main_metric(run.result) for run in runs}) > 1:
+        return "I cannot say which is better: these runs are judged by different figures."
+    first = runs[0]
+    for other in runs[1:]:
+        if first.answers is None or other.answers is None:
+            return ""  # a run of an earlier version kept no answers: `caution` says what may be said
+        if paired.same_rows(first.answers, other.answers) is None:
+            both = paired.shared(first.answers, other.answers)
+            return (
+                f"I cannot say which is better: {first.name} was judged on {len(first.answers.rows):,} test rows and "
+                f"{other.name} on {len(other.answers.rows):,}, of which only {both:,} are the same. Start both with "
+                "the "
+                "same file and the same share of test rows, or bring one test file for both."
+            )
+    return ""
+
+
 def best(runs: Sequence[Finished]) -> Finished | None:
     """The run with the best main metric; None when they are not judged by the same one."""
     metrics = {card.main_metric(run.result) for run in runs}
@@ -71,12 +117,16 @@ def best(runs: Sequence[Finished]) -> Finished | None:
 
 def comparison_html(runs: Sequence[Finished]) -> str:
     """The comparison as a fragment of HTML."""
-    return "".join(card.html_table(table, titled=True) for table in comparison(runs))
+    said = verdict(runs)
+    head = f'<p class="fa-verdict">{escape(said)}</p>' if said else ""
+    return head + "".join(card.html_table(table, titled=True) for table in comparison(runs))
 
 
 def comparison_markdown(runs: Sequence[Finished]) -> str:
     """The comparison for a terminal."""
-    return "\n".join(line for table in comparison(runs) for line in card.markdown_table(table)).strip() + "\n"
+    tables = "\n".join(line for table in comparison(runs) for line in card.markdown_table(table)).strip()
+    said = verdict(runs)
+    return (f"**{said}**\n\n" if said else "") + tables + "\n"
 
 
 def _flat(plan: Plan | None) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def choose_precision(wish: str, device: Device, forward: Callable[[], Any], run:
         forward: one forward pass over a small batch; returns features, shape (rows, width).
     """
     if wish == "float16" and device.is_cpu:
-        run.warn("precision", "float16 is not for CPUs, so the fastest safe precision of this one is used instead.")
+        run.warn("number-format", "float16 is not for CPUs, so the fastest safe precision of this one is used instead.")
         wish = "auto"
     if wish != "auto":
         return wish  # type: ignore[return-value]

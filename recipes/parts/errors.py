@@ -20,7 +20,7 @@ FAILURE_CODES = (
     "input-unusable",
 )  # fmt: skip
 WARNING_CODES = (
-    "rows-left-out", "unknown-test-labels", "out-of-memory", "time-limit", "too-few-rows", "head-kept", "precision",
+    "rows-left-out", "unknown-test-labels", "out-of-memory", "time-limit", "too-few-rows", "head-kept", "number-format",
     "cache-unusable", "checkpoint-damaged", "baseline-left-out",
 )  # fmt: skip
 

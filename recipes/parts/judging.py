@@ -14,6 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from recipes.events import Candidate, Estimate, Result
+from recipes.parts import answers as kept_answers
 from recipes.parts import card, checkpoints, data, device, metrics, probe, save, verdict
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
@@ -78,6 +79,9 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
     one_label = goal.problem == metrics.SINGLE
     confusion = metrics.confusion(rows.labels, mine.prediction, len(goal.names)) if one_label else None
 
+    shown = work.kind.shown(rows.inputs)
+    kept_answers.write(work.run.directory, goal.problem, goal.names, shown, rows.labels, mine.prediction)
+
     def figures(given: Predictions) -> Any:
         return metrics.compute(goal.problem, rows.labels, given.prediction, given.scores, names, rows.groups)
 
@@ -107,7 +111,7 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
         classes=metrics.per_class(goal.problem, rows.labels, mine.prediction, goal.names) or None,
         mistakes=metrics.mistakes(
             goal.problem,
-            work.kind.shown(rows.inputs),
+            shown,
             rows.labels,
             mine.prediction,
             scores=mine.scores,

@@ -12,6 +12,7 @@ from typing import Any
 from assistant.advise.advisor import advise
 from assistant.advise.estimate import estimate
 from assistant.advise.hardware import Hardware
+from assistant.advise.measured import Measured, correct
 from assistant.chat import dialogue
 from assistant.chat.turns import (
     Answered,
@@ -29,11 +30,14 @@ from assistant.chat.turns import (
     State,
 )
 from assistant.data.doctor import check, fix
+from assistant.data.examples import example
 from assistant.data.profile import Profile, profile
 from assistant.data.roles import TaskGuess, guess_tasks
 from assistant.data.table import Table, read_table
-from assistant.effects import best_guess, parts
+from assistant.effects import best_guess, nearest_changes, parts
 from assistant.errors import PlainError
+from assistant.measuring import answer
+from recipes.plan import Plan
 
 FILES = Path(__file__).parent / "files"
 LAPTOP = Hardware(cores=4, memory_bytes=16_000_000_000, free_disk_bytes=100_000_000_000, platform="Linux")
@@ -87,6 +91,50 @@ def result(code: str = "better", **changes: Any) -> dict[str, Any]:
     return {**tree, **changes}
 
 
+def exact(value: float) -> dict[str, float]:
+    return {"value": value, "low": value, "high": value}
+
+
+#: Other results: a training that its time limit cut short (figures of a real run on food reviews), and a perfect one.
+RESULTS: dict[str, dict[str, Any]] = {
+    "cut-short": result(
+        "better", method={"name": "full"}, rows={"train": 3375, "validation": 596, "test": 1000},
+        metrics={"accuracy": {"value": 0.857, "low": 0.834, "high": 0.877}, "f1": interval(0.839)},
+        baselines={"majority": {"accuracy": interval(0.658)}, "word_counts": {"accuracy": interval(0.806)}},
+        verdict={
+            "code": "better", "text": "On 1,000 texts it never saw, 85.7 % are right.", "best_baseline": "word_counts",
+            "metric": "accuracy", "difference": {"value": 0.051, "low": 0.028, "high": 0.073}, "p_value": 1.2e-05,
+        },
+        seconds={"reading": 5.2, "features": 283.4, "training": 1006.0, "total": 1365.8, "predicted": 1200.0},
+        peak_bytes={"predicted": 3_469_910_568, "measured": 3_981_176_832},
+        labels=["great", "other"], confusion=[[594, 64], [79, 263]],
+        classes=[
+            {"label": "great", "rows": 658, "precision": interval(0.883), "recall": interval(0.903), "f1": 0.893},
+            {"label": "other", "rows": 342, "precision": interval(0.804), "recall": interval(0.769), "f1": 0.786},
+        ],
+        mistakes=[
+            {"row": 453, "input": "The only complaint I have is the tape on the boxes.", "expected": "great",
+             "predicted": "other", "confidence": 0.99999},
+        ],
+        candidates=[
+            {"name": "head", "metric": "accuracy", "value": 0.755, "seconds": 8.2, "chosen": False},
+            {"name": "full", "metric": "accuracy", "value": 0.849, "seconds": 1004.8, "chosen": True},
+        ],
+        curves={
+            "train/loss": [[8, 0.478], [12, 0.632], [396, 0.303], [400, 0.221], [402, 0.18]],
+            "validation/accuracy": [[105, 0.815], [210, 0.846], [315, 0.842], [402, 0.849]],
+            "validation/loss": [[105, 0.429], [210, 0.356], [315, 0.453], [402, 0.432]],
+            "rows/accuracy": [[338, 0.686], [844, 0.75], [1688, 0.76], [3375, 0.755]],
+        },
+        warnings=[{"code": "time-limit", "text": "The 1,055 planned steps do not fit into 15 minutes."}],
+    ),
+    "perfect": result(
+        "same", metrics={"accuracy": exact(1.0)}, confusion=[[20, 0], [0, 20]],
+        baselines={"majority": {"accuracy": exact(0.5)}, "word_counts": {"accuracy": exact(1.0)}},
+    ),
+}  # fmt: skip
+
+
 class Shell:
     """One conversation and everything around it."""
 
@@ -98,6 +146,7 @@ class Shell:
         self.tables: dict[str, Table] = {}
         self.statuses: dict[str, str] = {}
         self.result = result()
+        self.started: Plan | None = None
 
     # ------------------------------------------------------------ what a conversation can do
 
@@ -113,7 +162,8 @@ class Shell:
         self.replies, self.effects = [], []
         self.statuses[f"run-{number}"] = status
         found = self.result if status == "finished" else None
-        self._drive(RunChanged(run=self._run(number), view=view or {"seconds": 12.0, "model_kept": True}, result=found))
+        view = view or {"seconds": 12.0, "model_kept": True}
+        self._drive(RunChanged(run=self._run(number), view=view, result=found, plan=self.started))
 
     # ------------------------------------------------------------ how it is done
 
@@ -160,18 +210,21 @@ class Shell:
         assert train is not None
         seen = Profile.model_validate(train.profile)
         guess = best_guess([TaskGuess.model_validate(one) for one in train.guesses], wish)
-        advice = advise(seen, wish, LAPTOP, guess=guess, test_rows=test.profile["rows"] if test else None, offline=True)
+        advice = advise(seen, wish, LAPTOP, guess=guess, test_rows=test.profile["rows"] if test else None, offline=True,
+                        goal=arguments["goal"], findings=train.findings)  # fmt: skip
         changes = {"data.source": train.name, "data.name": train.name}
         if test:
             changes |= {"data.test_source": test.name, "data.test_name": test.name}
         plan = advice.plan.changed(changes)
         figures = estimate(plan, seen, LAPTOP).model_dump(mode="json")
-        return PlanPrepared(plan=plan, estimate=figures, advice=advice.advice, problem=advice.problem)
+        nearest = nearest_changes(advice.plan, advice.nearest)
+        return PlanPrepared(plan=plan, estimate=figures, advice=advice.advice, problem=advice.problem, nearest=nearest)
 
     def _start_run(self, arguments: dict[str, Any]) -> RunChanged:
         number = len(self.statuses) + 1
         self.statuses[f"run-{number}"] = "queued"
         self.title = arguments["plan"]["task"]
+        self.started = Plan.model_validate(arguments["plan"])
         return RunChanged(run=self._run(number))
 
     def _stop_run(self, arguments: dict[str, Any]) -> RunChanged:
@@ -191,7 +244,8 @@ class Shell:
         number = int(arguments["run"].removeprefix("run-"))
         status = self.statuses[arguments["run"]]
         view = {"phase_text": "Training", "step": 30, "total_steps": 120, "eta_seconds": 40.0, "seconds": 12.0}
-        return RunChanged(run=self._run(number), view=view, result=self.result if status == "finished" else None)
+        result = self.result if status == "finished" else None
+        return RunChanged(run=self._run(number), view=view, result=result, plan=self.started)
 
     def _predict(self, arguments: dict[str, Any]) -> Answered:
         found = [
@@ -221,6 +275,21 @@ class Shell:
 
     def _compare(self, arguments: dict[str, Any]) -> Answered:
         return Answered(effect="compare", data={"text": f"Compared {len(arguments['runs'])} runs."})
+
+    def _measure(self, arguments: dict[str, Any]) -> Answered:
+        """A trial that found each step twice as long as expected."""
+        plan, file = Plan.model_validate(arguments["plan"]), self._file(arguments["file"])
+        assert file is not None
+        before = estimate(plan, Profile.model_validate(file.profile), LAPTOP)
+        found = Measured(
+            base_model=plan.base_model or "", method=plan.method.name or "", layers=plan.method.layers,
+            origin="a trial on this machine", trial=True, features=2.0, training=2.0, memory=1.0, seconds_a_step=0.21,
+        )  # fmt: skip
+        return Answered(effect="measure", data=answer(plan, before, correct(before, plan, [found]), found))
+
+    def _use_example(self, arguments: dict[str, Any]) -> FileRead:
+        chosen = example(str(arguments["name"]))
+        return FileRead(file=card_of(chosen.path.name, "upload-example", read_table(chosen.path, chosen.path.name)))
 
     def _delete_run(self, arguments: dict[str, Any]) -> Answered:
         number = arguments["run"].removeprefix("run-")

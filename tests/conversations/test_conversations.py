@@ -8,7 +8,7 @@ never TEXT               stands nowhere in them
 button LABEL             a button below the last reply
 does EFFECT              the session was asked to do this
 idle                     the session was asked to do nothing
-run N STATUS             a run ends, or begins to run
+run N STATUS [RESULT]    a run ends, or begins to run; with a result of `shell.RESULTS`
 #                        a remark
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.conversations.shell import Shell
+from tests.conversations.shell import RESULTS, Shell
 
 FOLDER = Path(__file__).parent
 CONVERSATIONS = sorted(FOLDER.glob("*.txt"))
@@ -72,10 +72,11 @@ def follow(shell: Shell, line: str) -> None:
         text, _, files = rest.partition(" + ")
         shell.say(text.strip().removeprefix("(nothing)"), tuple(files.split()))
     elif word == "run":
-        number, status = rest.split()
+        number, status, *kind = rest.split()
         if status in ("running", "queued"):
             shell.statuses[f"run-{number}"] = status
         else:
+            shell.result = RESULTS[kind[0]] if kind else shell.result
             shell.run_ends(int(number), status)
     elif word == "intent":
         check_intent(shell, rest)
