@@ -895,6 +895,8 @@ def predictions(found: Sequence[Mapping[str, Any]]) -> Reply:
 
 def _prediction(one: Mapping[str, Any]) -> str:
     answer, scores = one.get("prediction"), one.get("scores") or {}
+    if "untuned" in one:
+        return _written(one)
     if isinstance(answer, list):
         shown = listed([f"**{safe(name)}**" for name in answer]) or "**none of the labels**"
         most = sorted(scores.items(), key=lambda pair: -pair[1])[:5]
@@ -907,6 +909,13 @@ def _prediction(one: Mapping[str, Any]) -> str:
     rest = ", ".join(f"{safe(name, 40)} {percent(value, 0)}" for name, value in ranked[1:5])
     close = " That is close to a guess." if top is not None and len(ranked) > 1 and top - ranked[1][1] < 0.1 else ""
     return f"**{safe(answer)}**{sure}{f' ({rest})' if rest else ''}.{close}"
+
+
+def _written(one: Mapping[str, Any]) -> str:
+    """What a model writes, and what it wrote before the tuning."""
+    said = f"**The tuned model:** {safe(one.get('prediction') or 'nothing', 2000)}"
+    before = one.get("untuned")
+    return said if before is None else f"{said}\n\n**Before the tuning:** {safe(before or 'nothing', 2000)}"
 
 
 def trying_over() -> Reply:

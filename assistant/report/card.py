@@ -178,6 +178,7 @@ def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = F
     folds = [
         ("matrix", "Which classes are mixed up", _matrix(result)),
         ("mistakes", "The surest mistakes", _mistakes(result) if with_rows else ""),
+        ("written", "Five prompts, before and after", _written(result) if with_rows else ""),
         ("curves", "How it learned", plots.curves(result.curves or {}, metric)),
         ("rows", "Would more rows help?", _rows_curve(result)),
     ]
@@ -283,6 +284,18 @@ def _mistakes(result: Result) -> str:
     return f'<ol class="fa-mistakes">{rows}</ol>' if rows else ""
 
 
+def _written(result: Result) -> str:
+    """What a language model wrote before the training and after it, beside the expected answer."""
+    rows = "".join(
+        f'<li><blockquote>{escape(_cut(one.prompt))}</blockquote><dl class="fa-written">'
+        f"<div><dt>before</dt><dd>{escape(_cut(one.before)) or '–'}</dd></div>"
+        f"<div><dt>after</dt><dd>{escape(_cut(one.after)) or '–'}</dd></div>"
+        f"<div><dt>expected</dt><dd>{escape(_cut(one.expected))}</dd></div></dl></li>"
+        for one in (result.written or [])[:MAX_MISTAKES]
+    )
+    return f'<ol class="fa-mistakes">{rows}</ol>' if rows else ""
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= MISTAKE_LENGTH else text[:MISTAKE_LENGTH].rstrip() + " …"
 
@@ -336,6 +349,13 @@ def report_markdown(result: Result, plan: Plan | None = None, *, with_rows: bool
     tables += [candidates(result), cost(result), settings(result, plan)]
     for table in tables:
         lines += markdown_table(table) if table is not None and table.rows else []
+    if with_rows and result.written:
+        lines += ["", "## Five prompts, before and after", ""]
+        lines += [
+            f"- {_plain(_cut(one.prompt))}\n  - before: {_plain(_cut(one.before))}\n  - after: "
+            f"{_plain(_cut(one.after))}\n  - expected: {_plain(_cut(one.expected))}"
+            for one in result.written
+        ]
     if with_rows and result.mistakes:
         lines += ["", "## The surest mistakes", ""]
         lines += [

@@ -65,6 +65,13 @@ class Estimates(View):
     measured_seconds: float | None = None
 
 
+class ReadPart(View):
+    """A part of one training row as a language model reads it, and whether it is learned."""
+
+    text: str
+    learned: bool = False
+
+
 class RunView(View):
     """What a page, a terminal or a test needs to show a run.
 
@@ -94,6 +101,7 @@ class RunView(View):
     model_kept: bool = False
     verdict_code: str = ""
     verdict: str = ""
+    reads: list[ReadPart] = Field(default_factory=list)
 
     @property
     def live(self) -> bool:
@@ -223,7 +231,10 @@ class Fold:
         self._now["estimate"] = known.model_copy(update=told)
 
     def _sample(self, event: contract.Sample) -> None:
-        """A sample is for whoever reads the events; the view shows none."""
+        """Of samples, the view shows what a language model reads; others are for whoever reads the events."""
+        if event.name == "what-the-model-reads":
+            parts = event.value.get("parts") or []
+            self._now["reads"] = [ReadPart.model_validate(part) for part in parts if isinstance(part, dict)]
 
     def _checkpoint(self, event: contract.Checkpoint) -> None:
         if event.best:

@@ -130,6 +130,11 @@ CARDS = f"""
 .fa-mistakes blockquote {{ margin: 0; padding: 0 0 0 12px; border-left: 3px solid var(--fa-line-strong);
   color: var(--fa-ink-2); font-size: .9rem; white-space: pre-line; }}
 .fa-mistakes p {{ margin: 5px 0 0 15px; font-size: .87rem; }}
+.fa-written {{ margin: 6px 0 0 15px; display: grid; gap: 4px; font-size: .87rem; }}
+.fa-written div {{ display: grid; grid-template-columns: 5.5em 1fr; }}
+.fa-written dt {{ color: var(--fa-ink-3); }}
+.fa-written dd {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }}
+.fa-reads {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }}
 .fa-mistakes i {{ font-style: normal; color: var(--fa-ink-3); }}
 @media (max-width: 560px) {{
   .fa-card {{ padding: 16px; border-radius: 12px; }}

@@ -23,9 +23,18 @@ METRICS = {
     "spearman": "Rank correlation (Spearman)",
     "pearson": "Correlation (Pearson)",
     "loss": "Loss",
+    "perplexity": "Perplexity",
+    "exact_match": "Right word for word",
+    "json_valid": "Valid JSON",
+    "rouge_l": "Words shared with the expected answer (ROUGE-L)",
+    "reward_accuracy": "Pairs ordered as people did",
+    "margin": "Margin between the two answers",
 }
 #: Metrics that are shares of rows and read best as a percentage.
-SHARES = {"accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall"}
+SHARES = {
+    "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
+    "reward_accuracy",
+}  # fmt: skip
 #: Metrics of which less is better.
 ERRORS = {"mae", "rmse", "mse", "wer", "cer", "loss", "perplexity", "hamming_loss"}
 BASELINES = {
@@ -35,6 +44,9 @@ BASELINES = {
     "word_counts": "Counting words",
     "nearest_centroid": "Nearest class centre",
     "from_scratch": "Same network, not pretrained",
+    "untuned": "Before the tuning",
+    "few_shot": "Untuned, examples in the prompt",
+    "longer": "Always the longer answer",
 }
 METHODS = {
     "head": "new last layer only",

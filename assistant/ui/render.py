@@ -437,7 +437,8 @@ def live_card(run: RunShown, reply: Reply) -> str:
     tag = f'<span class="fa-tag fa-tag-{escape(view.status)}">{STATUS[view.status]}</span>'
     head = f'<header class="fa-run-head"><h3>{name}</h3>{tag}</header>'
     if not view.live:
-        return _article("run fa-run-over", head, _ended(view), _failure(view), _folded_curves(view, run.id))
+        folds = _folded_curves(view, run.id) + reads(view, run.id)
+        return _article("run fa-run-over", head, _ended(view), _failure(view), folds)
     stop = [option for option in reply.options if "stop" in option.say.lower()]
     option = stop[0] if stop else Option(label="Stop", say=f"stop run {run.number}" if run.number else "stop")
     return _article(
@@ -445,6 +446,7 @@ def live_card(run: RunShown, reply: Reply) -> str:
         head,
         f'<div aria-live="off">{_progress(view)}{plots.curves(view.curves)}</div>',
         _stretches(view),
+        reads(view, run.id),
         _warnings(view),
         f'<div class="fa-buttons">{button(option, kind="quiet")}<span class="fa-note">The best state so far is kept.'
         f"</span></div>",
@@ -503,6 +505,18 @@ def _failure(view: RunView) -> str:
     return _error_body(failure.what, failure.expected, failure.fix)
 
 
+def reads(view: RunView, key: str) -> str:
+    """One training row as a language model reads it, with what it learns marked; "" for other models."""
+    if not view.reads:
+        return ""
+    parts = "".join(f"<mark>{escape(part.text)}</mark>" if part.learned else escape(part.text) for part in view.reads)
+    return (
+        f'<details class="fa-fold" data-key="reads-{escape(key)}"><summary>What the model reads</summary>'
+        f'<div class="fa-fold-body"><p class="fa-note">One of your rows as the model reads it; the coloured part is '
+        f'what it learns.</p><pre class="fa-reads">{parts}</pre></div></details>'
+    )
+
+
 def _folded_curves(view: RunView, key: str) -> str:
     drawn = plots.curves(view.curves)
     if not drawn:
@@ -539,6 +553,8 @@ def prediction_card(reply: Reply) -> str:
 
 def _prediction(prediction: Mapping[str, Any]) -> str:
     answer = prediction["prediction"]
+    if "untuned" in prediction:
+        return _written(prediction)
     scores = {str(name): float(value) for name, value in (prediction.get("scores") or {}).items()}
     if isinstance(answer, list):
         shown = ", ".join(map(str, answer)) or "no label"
@@ -554,6 +570,18 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
         f'<p class="fa-answer">{escape(shown)}</p>',
         plots.probabilities(scores, chosen) if scores else "",
     )
+
+
+def _written(prediction: Mapping[str, Any]) -> str:
+    """What a tuned language model writes, beside what it wrote before the tuning."""
+    sides = [("The tuned model", prediction["prediction"]), ("Before the tuning", prediction["untuned"])]
+    shown = "".join(
+        f'<section><h4>{name}</h4><p class="fa-said">{escape(str(said)) or "–"}</p></section>'
+        for name, said in sides
+        if said is not None
+    )
+    asked = f"<blockquote>{escape(str(prediction.get('input') or ''))}</blockquote>"
+    return _article("prediction", asked, f'<div class="fa-sides">{shown}</div>')
 
 
 def files_card(reply: Reply, chat: str = "") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import gradio as gr
 
 from assistant.report import style
@@ -112,6 +114,14 @@ def mode(trying: bool) -> str:
     )
 
 
+def reader(model: str, host: str) -> str:
+    """The line below the box while a second reader is on."""
+    return (
+        f'<p class="fa-reader">Unclear requests are also read by {escape(model)} at {escape(host)}. It sees your '
+        "request, the plan, and the names and counts of columns and labels, never your rows.</p>"
+    )
+
+
 def theme() -> gr.themes.Base:
     """Gradio's own parts in the same colours; system fonts, so that nothing is fetched."""
     return gr.themes.Base(
@@ -193,8 +203,8 @@ html, body {{ background: var(--fa-paper); }}
   animation: fa-think 1.2s infinite ease-in-out both; }}
 .fa-thinking i:nth-child(2) {{ animation-delay: .15s; }} .fa-thinking i:nth-child(3) {{ animation-delay: .3s; }}
 @keyframes fa-think {{ 0%, 70%, 100% {{ opacity: .25; }} 35% {{ opacity: 1; }} }}
-#fa-mode, #fa-settings, .form:has(> #fa-box) {{ width: 100%; max-width: 848px; margin: 0 auto; padding: 0 24px;
-  box-sizing: border-box; flex: none !important; background: none; border: 0; box-shadow: none; }}
+#fa-mode, #fa-settings, #fa-reader, .form:has(> #fa-box) {{ width: 100%; max-width: 848px; margin: 0 auto;
+  padding: 0 24px; box-sizing: border-box; flex: none !important; background: none; border: 0; box-shadow: none; }}
 #fa-mode:not(:has(.fa-mode)) {{ display: none; }}
 #fa-mode .html-container {{ padding: 0; }}
 .form:has(> #fa-box) {{ overflow: visible !important; }}
@@ -214,6 +224,9 @@ html, body {{ background: var(--fa-paper); }}
 #fa-box textarea::placeholder {{ color: var(--fa-ink-3); opacity: 1; }}
 #fa-box button {{ color: var(--fa-ink-2); }}
 #fa-box .submit-button {{ background: var(--fa-accent); color: var(--fa-accent-ink); border-radius: 11px; }}
+#fa-reader .html-container {{ padding: 0; }}
+.fa-reader {{ margin: -8px 0 12px; text-align: center; color: var(--fa-ink-3); font: .8rem/1.4 {style.FONT};
+  overflow-wrap: anywhere; }}
 #fa-settings {{ border-radius: 12px; margin-bottom: 8px; overflow: visible !important; }}
 #fa-settings > button.label-wrap {{ color: var(--fa-ink-2); font: 500 .88rem/1.4 {style.FONT}; padding: 4px 2px;
   margin: 0;
@@ -279,6 +292,8 @@ PARTS = f"""
 .fa-answer {{ font-size: 1.4rem; font-weight: 600; letter-spacing: -.012em; line-height: 1.3; }}
 .fa-prediction blockquote {{ margin: 0; color: var(--fa-ink-2); padding-left: 12px;
   border-left: 3px solid var(--fa-line-strong); font-size: .93rem; white-space: pre-line; }}
+.fa-sides {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 10px 24px; }}
+.fa-said {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }}
 .fa-prediction + .fa-prediction {{ margin-top: 12px; }}
 .fa-welcome {{ max-width: 640px; margin: 7vh auto 0; font: 16px/1.6 {style.FONT}; color: var(--fa-ink-2); }}
 .fa-welcome h1 {{ font-size: clamp(1.6rem, 4.5vw, 2.15rem); line-height: 1.18; letter-spacing: -.025em;
@@ -298,7 +313,7 @@ PARTS = f"""
   #fa-chat .panel-wrap {{ scrollbar-gutter: auto; }}
   #fa-chat .message-wrap {{ padding: 18px 12px 8px; }}
   .fa-card .fa-sample td {{ min-width: 150px; }}
-  #fa-mode, #fa-settings, .form:has(> #fa-box) {{ padding: 0 12px; }}
+  #fa-mode, #fa-settings, #fa-reader, .form:has(> #fa-box) {{ padding: 0 12px; }}
   #fa-box {{ margin-bottom: 12px; }}
   .fa-said {{ max-width: 90%; }}
   .fa-choices > div {{ grid-template-columns: 1fr; gap: 1px; }}

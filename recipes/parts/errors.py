@@ -17,11 +17,12 @@ FAILURE_CODES = (
     "label-not-number", "one-class", "no-usable-rows", "hub-unreachable", "model-not-found", "model-not-usable",
     "unsafe-weights", "remote-code", "starter-damaged", "qlora-needs-gpu", "no-layers", "nan", "out-of-memory",
     "disk-full", "no-step", "weights-unchanged", "frozen-changed", "verification-failed", "no-model", "crashed",
-    "input-unusable",
+    "input-unusable", "all-masked", "method-not-available",
 )  # fmt: skip
 WARNING_CODES = (
     "rows-left-out", "unknown-test-labels", "out-of-memory", "time-limit", "too-few-rows", "head-kept", "number-format",
-    "cache-unusable", "checkpoint-damaged", "baseline-left-out",
+    "cache-unusable", "checkpoint-damaged", "baseline-left-out", "rows-cut", "forgetting", "length-bias",
+    "preferred-unlikely",
 )  # fmt: skip
 
 
