@@ -236,6 +236,27 @@ class Written(Record):
     after: str
 
 
+class Heard(Record):
+    """What was said in a test recording, and what was written before the training and after it. Stays in the run."""
+
+    row: int
+    audio: str  # the recording, relative to the run's folder
+    expected: str
+    before: str
+    after: str
+    wrong: int  # wrong words after the training, of `words`
+    words: int
+
+
+class WordFigures(Record):
+    """A word, how often it was said in the test recordings, how often it was wrong, and what was heard instead."""
+
+    word: str
+    said: int
+    wrong: int
+    heard: str = ""
+
+
 class Candidate(Record):
     """One way of training that was tried, and its figure on the validation rows."""
 
@@ -272,6 +293,8 @@ class Result(Record):
     mistakes: list[Mistake] | None = None
     candidates: list[Candidate] | None = None
     written: list[Written] | None = None
+    heard: list[Heard] | None = None
+    words: list[WordFigures] | None = None  # those most often wrong
     curves: dict[str, list[list[float]]] | None = None  # "train/loss" -> [[step, value], …]
     warnings: list[dict[str, str]] | None = None
     notes: list[str] | None = None

@@ -27,8 +27,11 @@ from recipes.plan import Plan
 
 #: A task and the module whose `train(plan, run)` does it.
 RECIPES = {
+    "image-classification": "recipes.image_classification",
     "text-classification": "recipes.text_classification",
     "text-generation": "recipes.text_generation",
+    "preference-tuning": "recipes.preference_tuning",
+    "automatic-speech-recognition": "recipes.automatic_speech_recognition",
 }
 FINISHED, FAILED, CANCELLED = 0, 1, 3
 SMALLEST_MICRO_BATCH = 1

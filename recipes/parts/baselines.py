@@ -30,6 +30,7 @@ NAMES = {
     "nearest_centroid": "the nearest class average",
     "from_scratch": "the same model without pretraining",
     "untuned": "the untuned model",
+    "longer": "always liking the longer answer",
     "few_shot": "the untuned model with examples in its prompt",
 }
 #: Names that differ where the answer is a number.

@@ -60,6 +60,7 @@ class Format:
         whole = self.render(messages)
         spans = [self._span(messages, place, whole) for place, turn in enumerate(messages) if turn["role"] == ANSWER]
         learned = [span for span in spans if span is not None]
+        learned = learned[-1:] if example.last_only else learned
         if not learned:
             raise ValueError("the chat template does not show the answer")
         parts: list[Part] = []

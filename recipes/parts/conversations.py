@@ -41,12 +41,14 @@ class Example:
         text: the plain text; empty for a conversation.
         row: the row's number in the file, from 1.
         group: the person's own group; rows of one group stay on one side of a split.
+        last_only: only the last answer is learned.
     """
 
     messages: tuple[Message, ...] = ()
     text: str = ""
     row: int = 0
     group: Any = None
+    last_only: bool = False
 
     @property
     def prompt(self) -> str:
@@ -78,7 +80,7 @@ def read(records: list[Record], plan: Plan, file_name: str) -> Reading:
     Raises:
         RecipeError: `column-missing`, `plan-incomplete` (no shape fits the plan's columns) or `no-usable-rows`.
     """
-    _check_columns(records, plan, file_name)
+    check_columns(records, plan, file_name)
     reader = _reader(plan)
     group = plan.column("group")
     reading = Reading()
@@ -90,16 +92,25 @@ def read(records: list[Record], plan: Plan, file_name: str) -> Reading:
         messages, text = found
         of_group = record.get(group[0]) if group else None
         reading.examples.append(Example(tuple(messages), text, number, of_group))
+    refuse_nothing(reading, len(records), file_name)
+    return reading
+
+
+def refuse_nothing(reading: Reading, records: int, file_name: str) -> None:
+    """Say so when no row can be learned from.
+
+    Raises:
+        RecipeError: `no-usable-rows`.
+    """
     if not reading.examples:
         why = "; ".join(f"{count:,} rows: {reason}" for reason, count in reading.left_out.most_common(3))
         raise RecipeError(
             "no-usable-rows",
-            f"None of the {len(records):,} rows of {file_name} can be learned from ({why or 'the file is empty'}).",
+            f"None of the {records:,} rows of {file_name} can be learned from ({why or 'the file is empty'}).",
             "Each row needs something that is asked and the answer to it, a conversation that ends with an answer, or "
             "a text.",
             "Check that the right columns were chosen.",
         )
-    return reading
 
 
 def _reader(plan: Plan) -> Any:
@@ -198,7 +209,12 @@ def _finished(messages: list[Message]) -> tuple[list[Message], str] | str:
     return messages, ""
 
 
-def _check_columns(records: list[Record], plan: Plan, file_name: str) -> None:
+def check_columns(records: list[Record], plan: Plan, file_name: str) -> None:
+    """Every column that the plan names is there.
+
+    Raises:
+        RecipeError: `column-missing`.
+    """
     present = {column for record in records[:1000] for column in record}
     for role in plan.data.columns:
         for column in plan.column(role):

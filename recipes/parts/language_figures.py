@@ -160,7 +160,7 @@ def written_figures(kind: str, written: Sequence[str], expected: Sequence[str]) 
     if kind == "rouge_l":
         shares = np.array([rouge_l(mine, right) for mine, right in zip(written, expected, strict=True)])
         columns = np.column_stack([shares, np.ones(len(shares))])
-        found["rouge_l"] = bootstrap(columns, FIGURES["reward_accuracy"], bounded=True)
+        found["rouge_l"] = bootstrap(columns, FIGURES["mean"], bounded=True)
     return found
 
 

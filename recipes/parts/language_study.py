@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from recipes.parts.copies import normalised
 from recipes.parts.errors import RecipeError
 from recipes.plan import Plan
 
+Reader = Callable[[list[data.Record], Plan, str], Reading]
 TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.15  # where the plan leaves them open
 SAME_QUESTION = 0.2  # share of the rows from which one question is a form (“Summarise this:”) and says nothing
 #: Rows that judge and steer at most: more make the figures hardly surer, and a CPU reads some 5 rows a second.
@@ -75,16 +77,19 @@ class LanguageStudy:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def read_study(plan: Plan, run: RunContext) -> LanguageStudy:
+def read_study(plan: Plan, run: RunContext, reader: Reader = conversations.read) -> LanguageStudy:
     """Read the rows and set test rows aside, before anything is trained. Copies stay on one side.
+
+    Args:
+        reader: records to examples.
 
     Raises:
         RecipeError: the data cannot be used. splits.CannotSplit: it cannot be divided.
     """
-    reading = _read(plan, run, plan.data.source or "", plan.data.name or plan.data.source or "", "train")
+    reading = _read(plan, run, reader, "train")
     examples, own = reading.examples, None
     if plan.data.test_source:
-        own = _read(plan, run, plan.data.test_source, plan.data.test_name or plan.data.test_source, "test").examples
+        own = _read(plan, run, reader, "test").examples
     parts = run.on_main(
         lambda: splits.split(
             [example.whole for example in examples],
@@ -110,8 +115,10 @@ def read_study(plan: Plan, run: RunContext) -> LanguageStudy:
     )
 
 
-def _read(plan: Plan, run: RunContext, source: str, name: str, split: str) -> Reading:
-    reading = conversations.read(data.read_records(source, run.directory, split), plan, name)
+def _read(plan: Plan, run: RunContext, reader: Reader, side: str) -> Reading:
+    source = (plan.data.source if side == "train" else plan.data.test_source) or ""
+    name = (plan.data.name if side == "train" else plan.data.test_name) or source
+    reading = reader(data.read_records(source, run.directory, side), plan, name)
     say_left_out(reading.left_out, len(reading.examples), name, run)
     return reading
 

@@ -267,15 +267,19 @@ def fine_tune(
     )
     watch = Watch(run, pace, job.model.module, schedule, memory)
     watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
+    arguments = plain_arguments(
+        SFTConfig, settings, place, folder, job.checkpointing,
+        max_length=encoded.max_length, packing=False, dataset_kwargs={"skip_prepare_dataset": True},
+    )  # fmt: skip
     trainer = AnswersTrainer(
         job, run, place, loader, watch,
-        args=_arguments(job, settings, place, folder),
-        optimizers=_optimizer(job.model.module, settings, schedule, place),
+        args=arguments,
+        optimizers=optimizer_for(job.model.module, settings, schedule, place),
     )  # fmt: skip
     return steady.train(trainer, watch, folder)
 
 
-def _optimizer(module: Any, settings: Settings, schedule: Schedule, place: Device) -> tuple[Any, Any]:
+def optimizer_for(module: Any, settings: Settings, schedule: Schedule, place: Device) -> tuple[Any, Any]:
     """AdamW; biases and norms do not decay."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
@@ -290,8 +294,13 @@ def _optimizer(module: Any, settings: Settings, schedule: Schedule, place: Devic
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
 
 
-def _arguments(job: Job, settings: Settings, place: Device, folder: Path) -> SFTConfig:
-    arguments = SFTConfig(
+def plain_arguments(kind: Any, settings: Settings, place: Device, folder: Path, checkpointing: bool, **own: Any) -> Any:
+    """Arguments of a TRL trainer that leaves clock, batches, evaluations and checkpoints to `steady`.
+
+    Args:
+        kind: SFTConfig, DPOConfig; own: what only that one has.
+    """
+    arguments = kind(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
@@ -302,10 +311,7 @@ def _arguments(job: Job, settings: Settings, place: Device, folder: Path) -> SFT
         fp16=place.precision == "float16",
         use_cpu=place.is_cpu,
         seed=settings.seed,
-        max_length=job.encoded.max_length,
-        packing=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        activation_checkpointing=job.checkpointing,
+        activation_checkpointing=checkpointing,
         eval_strategy="no",
         save_strategy="no",
         logging_strategy="no",
@@ -317,6 +323,7 @@ def _arguments(job: Job, settings: Settings, place: Device, folder: Path) -> SFT
         disable_tqdm=True,
         report_to="none",
         log_level="error",
+        **own,
     )
     _ = arguments.device  # counts the GPUs …
     arguments._n_gpu = min(1, arguments._n_gpu)  # … of which one process uses one: more of them are more processes

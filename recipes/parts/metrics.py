@@ -50,6 +50,8 @@ HIGHER_IS_BETTER = {
     "r2": True,
     "spearman": True,
     "loss": False,
+    "wer": False,
+    "cer": False,
     "perplexity": False,
     "reward_accuracy": True,
 }
@@ -61,7 +63,7 @@ DECIDING = {
     REGRESSION: ("mae", "rmse", "r2", "spearman"),
 }
 #: Figures between 0 and 1.
-SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity"}
+SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity", "wer", "cer"}
 
 LARGEST_SHARE = 0.8  #: from here always answering the largest class looks good by accuracy
 LARGEST_RATIO = 10  #: largest to smallest class: accuracy then hardly sees the smallest
@@ -367,5 +369,7 @@ FIGURES: dict[str, Figure] = {
     "r2": _r2,
     "spearman": _correlation,
     "loss": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # summed losses, tokens
-    "reward_accuracy": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
+    "wer": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # wrong words, words
+    "cer": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
+    "mean": lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1),  # summed values, rows
 }

@@ -42,6 +42,8 @@ METRIC_NAMES = {
     "spearman": "rank correlation",
     "loss": "loss a token",
     "perplexity": "perplexity",
+    "wer": "words that are wrong (WER)",
+    "cer": "characters that are wrong (CER)",
     "exact_match": "answers word for word right",
     "rouge_l": "words shared with the expected answer, in order (ROUGE-L)",
     "json_valid": "answers that are valid JSON",

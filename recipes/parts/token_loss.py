@@ -3,6 +3,7 @@
 add_token_loss(model)                                   before adapters and Trainer wrap it
 model(input_ids, labels=…, token_loss="sum")            summed loss, in float32, with its gradient
 model(input_ids, labels=…, token_loss="each")           the loss of every learned token, shape (learned tokens,)
+model(input_ids, labels=…, token_loss="each+gradient")  the same, to be trained on
 
 A vocabulary of 50,000 to 250,000 words makes the scores of all tokens the largest thing in memory, and on a CPU a
 quarter of the work. Prompts and padding need none of them, and the others are taken a piece at a time: the gradient
@@ -16,6 +17,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from recipes.parts.chat_format import IGNORED
 
@@ -67,6 +69,21 @@ def each_loss(hidden: Any, weight: Any, bias: Any, labels: Any, cap: float | Non
     return torch.cat(found) if found else hidden.new_zeros(0, dtype=torch.float32)
 
 
+def each_loss_with_gradient(hidden: Any, weight: Any, bias: Any, labels: Any, cap: float | None) -> torch.Tensor:
+    """Loss of each token, shape (tokens,); the scores of a piece are computed again on the way back."""
+
+    def piece(part: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        scores = functional.linear(part, weight, bias).float()
+        scores = scores if cap is None else torch.tanh(scores / cap) * cap
+        return functional.cross_entropy(scores, target, reduction="none")
+
+    found = [
+        checkpoint(piece, hidden[start : start + PIECE], labels[start : start + PIECE], use_reentrant=False)
+        for start in range(0, len(hidden), PIECE)
+    ]
+    return torch.cat(found) if found else hidden.sum(-1).float()
+
+
 def add_token_loss(model: Any) -> None:
     """Teach a causal language model's `forward` the argument `token_loss`; without it nothing changes."""
     original = model.forward
@@ -88,6 +105,8 @@ def add_token_loss(model: Any) -> None:
         head = model.get_output_embeddings()
         if token_loss == "each":
             return {"loss": each_loss(hidden, head.weight, head.bias, target[learned], cap)}
+        if token_loss == "each+gradient":
+            return {"loss": each_loss_with_gradient(hidden, head.weight, head.bias, target[learned], cap)}
         return {"loss": _SummedLoss.apply(hidden, head.weight, head.bias, target[learned], cap)}
 
     model.forward = forward
@@ -97,5 +116,5 @@ SCALES = ("logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scal
 
 
 def _of_scores(scores: torch.Tensor, target: torch.Tensor, kind: str) -> dict[str, torch.Tensor]:
-    loss = functional.cross_entropy(scores, target, reduction="none" if kind == "each" else "sum")
+    loss = functional.cross_entropy(scores, target, reduction="sum" if kind == "sum" else "none")
     return {"loss": loss}
