@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 
+from assistant.chat.llm import from_environment
 from assistant.session import Session
 from assistant.ui.app import launch
 
 if __name__ == "__main__":
     # FINETUNE_ASSISTANT_HOME says where the state lies; a Space forgets it at every restart.
-    launch(Session(demo=True), host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"), port=None)
+    # FINETUNE_ASSISTANT_READER_URL, _MODEL and _KEY (a secret) may name a second reader for unclear requests.
+    launch(
+        Session(demo=True, reader=from_environment()), host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"), port=None
+    )

@@ -457,6 +457,8 @@ _METRICS: tuple[tuple[str, str], ...] = (
     ("iou", r"\bm?iou\b|intersection over union"),
     ("perplexity", r"perplexity"),
 )
+#: The metrics that a plan may name.
+METRIC_NAMES = tuple(name for name, _ in _METRICS)
 _JUDGED = (
     r"(?:judged?|measured?|metric|scored?|evaluated?|rated?|graded?|optimi[sz]ed?|compared?|report|selected?|decides?"
     r"|decided|looked at"

@@ -59,8 +59,8 @@ class Launcher(Protocol):
 
 
 def environment(run_dir: Path | None = None) -> dict[str, str]:
-    """The environment of a child: ours, the packages findable, the folder it works in never importable."""
-    child = dict(os.environ)
+    """The environment of a child: ours without the chat's key, the packages findable, its own folder not importable."""
+    child = {name: value for name, value in os.environ.items() if name != "FINETUNE_ASSISTANT_READER_KEY"}
     child["PYTHONPATH"] = os.pathsep.join(part for part in (_PACKAGES, child.get("PYTHONPATH", "")) if part)
     child["PYTHONSAFEPATH"] = "1"
     child["PYTHONUNBUFFERED"] = "1"
