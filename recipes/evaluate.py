@@ -51,7 +51,8 @@ def evaluate(directory: Path, path: Path) -> dict[str, Any]:
     notes: list[str] = []
     records = data.read_records(path.name, path.resolve().parent)
     names = model.labels or None
-    rows = data.labelled_rows(records, plan, names, lambda _code, text: notes.append(text), path.name)
+    kind = model.classifier.kind
+    rows = kind.read_new(records, plan, names, path.resolve(), lambda _code, text: notes.append(text))
     found = model.predictions(rows.inputs)
     figures = metrics.compute(model.problem, rows.labels, found.prediction, found.scores, names, rows.groups)
     report: dict[str, Any] = {

@@ -224,6 +224,7 @@ class Mistake(Record):
     expected: str
     predicted: str
     confidence: float | None = None
+    picture: str | None = None  # a small copy of the picture, relative to the run's folder
 
 
 class Written(Record):
@@ -291,6 +292,7 @@ class Result(Record):
     confusion: list[list[int]] | None = None  # rows: true class, columns: predicted class, in the order of labels
     classes: list[ClassFigures] | None = None
     mistakes: list[Mistake] | None = None
+    examples: dict[str, str] | None = None  # class -> a small picture of it, relative to the run's folder
     candidates: list[Candidate] | None = None
     written: list[Written] | None = None
     heard: list[Heard] | None = None

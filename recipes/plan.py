@@ -30,7 +30,9 @@ Task = Literal[
 ]
 Problem = Literal["single_label_classification", "multi_label_classification", "regression"]
 MethodName = Literal["head", "last_layers", "lora", "qlora", "full"]
-Baseline = Literal["majority", "word_counts", "nearest_centroid", "from_scratch"]
+Baseline = Literal["majority", "word_counts", "picture_statistics", "nearest_centroid", "from_scratch"]
+#: Tasks that sort rows into classes, and the role of the column with what is sorted.
+CLASSIFICATION = {"text-classification": "text", "image-classification": "image"}
 
 #: The roles that a column can play; a role may list several columns (subject and body make one text).
 ROLES = (
@@ -125,6 +127,12 @@ class Training(Strict):
         float | None, Field(gt=0, le=1, description="learning rate ratio from one layer to the one below; lower: the "
                                                     "general lower layers move less")
     ] = None  # fmt: skip
+    augmentation: Annotated[
+        bool | None,
+        Field(
+            description="pictures: each pass sees them cropped, mirrored, tinted; false: as they are (letters, arrows)"
+        ),
+    ] = None
     class_weights: Annotated[
         Literal["balanced"] | None, Field(description="balanced: rare classes count more; None: every row the same")
     ] = None
@@ -208,8 +216,9 @@ class Plan(Strict):
             "training.batch_size": self.training.batch_size,
         }
         missing = [path for path, value in needed.items() if value is None]
-        if self.task == "text-classification":
-            missing += [f"data.columns.{role}" for role in ("text", "label") if not self.data.columns.get(role)]
+        if self.task in CLASSIFICATION:
+            roles = (CLASSIFICATION[self.task], "label")
+            missing += [f"data.columns.{role}" for role in roles if not self.data.columns.get(role)]
             missing += ["problem"] if self.problem is None else []
         if self.method.name == "last_layers" and self.method.layers is None:
             missing.append("method.layers")

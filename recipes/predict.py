@@ -2,7 +2,8 @@
 
     python -m recipes.predict RUN < texts.jsonl
 
-Reads `{"text": "…"}` or `{"inputs": {"column": …}}`, a JSON object a line, from standard input. Prints
+Reads `{"text": "…"}` (pictures: `{"image": "path"}`) or `{"inputs": {"column": …}}`, a JSON object a line, from
+standard input. Prints
 `{"ready": true}` once the model is loaded, then for each line `{"input", "prediction", "scores": {label: number}}`:
 without scores for numbers, with a list of labels as prediction where a text can have several. A line that cannot be
 used gets `{"error"}`.
@@ -59,22 +60,16 @@ def load(directory: Path) -> tuple[Plan, Any]:
     return plan, answering.open_model(directory, recipe(plan).KIND)
 
 
-def answers(lines: TextIO, plan: Plan, classifier: Any) -> Iterator[dict[str, Any]]:
+def answers(lines: TextIO, plan: Plan, model: Any) -> Iterator[dict[str, Any]]:
     """One answer a line, as soon as the line is there."""
-    from recipes.parts import answering
-
+    del plan
     for line in lines:
         if not line.strip():
             continue
         try:
-            if hasattr(classifier, "answer"):
-                yield classifier.answer(object_of(line))
-                continue
-            text = text_of(line, plan)
+            yield model.answer(object_of(line))
         except RecipeError as error:
             yield {"error": _plainly(error)}
-            continue
-        yield answering.answer(classifier, [text])[0]
 
 
 def object_of(line: str) -> dict[str, Any]:
@@ -91,39 +86,10 @@ def object_of(line: str) -> dict[str, Any]:
         raise RecipeError(
             "input-unusable",
             f"This input cannot be used: {line.strip()[:80]}",
-            'Each line is an object, as {"text": "some words"}.',
-            "Send the text under the name text.",
+            'Each line is an object, as {"text": "some words"} or {"image": "path of a picture"}.',
+            "Send the input under its name.",
         )
     return tree
-
-
-def text_of(line: str, plan: Plan) -> str:
-    """The text of one line of input, its columns joined as for training.
-
-    Raises:
-        RecipeError: `input-unusable`.
-    """
-    from recipes.parts.data import join_text
-
-    unusable = RecipeError(
-        "input-unusable",
-        f"This input cannot be used: {line.strip()[:80]}",
-        'Each line is an object, as {"text": "some words"}.',
-        "Send the text under the name text.",
-    )
-    try:
-        tree = json.loads(line)
-    except ValueError:
-        raise unusable from None
-    if not isinstance(tree, dict):
-        raise unusable
-    if isinstance(tree.get("inputs"), dict):
-        text = join_text(tree["inputs"], plan.column("text"))
-    else:
-        text = join_text(tree, ["text"])
-    if not text.strip():
-        raise unusable
-    return text
 
 
 def _own_standard_output() -> TextIO:

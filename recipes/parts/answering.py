@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from recipes.parts import device, save
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
+from recipes.parts.errors import RecipeError
 from recipes.parts.linear_head import predict
 from recipes.parts.methods import Classifier
 from recipes.parts.modality import Modality
 from recipes.parts.training import logits_of
+from recipes.plan import Plan
 
 MULTI, REGRESSION = "multi_label_classification", "regression"
 
@@ -22,9 +25,10 @@ MULTI, REGRESSION = "multi_label_classification", "regression"
 class OpenModel:
     """A loaded model on its device."""
 
-    def __init__(self, classifier: Classifier, place: Device) -> None:
+    def __init__(self, classifier: Classifier, place: Device, plan: Plan) -> None:
         self.classifier = classifier
         self.place = place
+        self.plan = plan
         self.problem: str = classifier.module.config.problem_type
         self.labels = save.labels_of(classifier)
 
@@ -33,6 +37,23 @@ class OpenModel:
         encoded = self.classifier.kind.encode_new(self.classifier, values)
         logits = logits_of(self.classifier, encoded, np.arange(len(values)), self.place)
         return predict(logits, self.problem)
+
+    def answer(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one line of `recipes.predict`.
+
+        Raises:
+            RecipeError: `input-unusable`.
+        """
+        kind = self.classifier.kind
+        value = kind.value_of(tree, self.plan)
+        if not value.strip():
+            raise RecipeError(
+                "input-unusable",
+                f"This input holds no {kind.one}: {json.dumps(tree, ensure_ascii=False)[:80]}",
+                f'Each line is an object, as {{"{kind.role}": "…"}}.',
+                f"Send the {kind.one} under the name {kind.role}.",
+            )
+        return answer(self, [value])[0]
 
 
 def open_model(directory: Path, kind: Modality) -> OpenModel:
@@ -47,7 +68,7 @@ def open_model(directory: Path, kind: Modality) -> OpenModel:
     from recipes.events import EventWriter
 
     place = device.set_up(RunContext(directory, EventWriter(None)))
-    return OpenModel(save.load(directory / "model", kind, place), place)
+    return OpenModel(save.load(directory / "model", kind, place), place, Plan.load(directory / "plan.json"))
 
 
 def answer(model: OpenModel, values: list[str]) -> list[dict[str, Any]]:

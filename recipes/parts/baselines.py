@@ -27,6 +27,7 @@ from recipes.parts.metrics import DEFAULT_METRIC, HIGHER_IS_BETTER, MULTI, REGRE
 NAMES = {
     "majority": "always answering the most frequent class",
     "word_counts": "counting words",
+    "picture_statistics": "colours and edges alone",
     "nearest_centroid": "the nearest class average",
     "from_scratch": "the same model without pretraining",
     "untuned": "the untuned model",
@@ -37,7 +38,8 @@ NAMES = {
 NUMBER_NAMES = {
     "majority": "always answering the average",
     "word_counts": "counting words",
-    "nearest_centroid": "the average of the nearest texts",
+    "picture_statistics": "colours and edges alone",
+    "nearest_centroid": "the average of the nearest rows",
     "from_scratch": "the same model without pretraining",
 }
 

@@ -62,7 +62,7 @@ def train(plan: Plan, run: RunContext, kind: Modality) -> Result:
         run.note(head.sentence)
     with run.phase("baselines", "Asking what simple methods reach"):
         simple = rivals.names_for(kind, plan.evaluation.baselines)
-        answers = run.on_main(lambda: rivals.ask_all(simple, study, found, kind))
+        answers = run.on_main(lambda: rivals.ask_all(simple, study, found, kind, encoded))
     chosen = best_of_head_and_body(work, base, head)
     if "from_scratch" in plan.evaluation.baselines and not study.folds:
         with run.phase("from_scratch", "Training the same architecture without pretraining, to compare"):
@@ -92,7 +92,7 @@ def load_base(
         labels=study.goal.names,
         problem=study.goal.problem,
         seed=study.goal.seed,
-        no_dropout=place.is_cpu,
+        no_dropout=place.is_cpu or not kind.keeps_dropout,
         from_scratch=from_scratch,
     )
     base.model.to(place.torch_device)
@@ -125,7 +125,7 @@ def settle_precision(plan: Plan, base: Base, place: Device, run: RunContext) -> 
         memory.precision = features.settle_precision(base, plan.compute.precision, place, run)
         memory.device = place.name
         run.on_main(lambda: memory.save(folder))
-    if base.dropout and plan.method.name != "head":
+    if base.dropout and base.kind.keeps_dropout and plan.method.name != "head":
         run.note("Dropout is off: on a CPU, drawing its random masks takes as long as the model itself.")
     return memory
 
@@ -222,9 +222,9 @@ def train_body(work: Work, base: Base, head: HeadChoice) -> tuple[Classifier, Ou
     return classifier, outcome
 
 
-def prepare(work: Work, classifier: Classifier, method: Any, fresh: list[str]) -> None:
+def prepare(work: Work, classifier: Classifier, method: Any, fresh: list[str], from_scratch: bool = False) -> None:
     """Set what trains, on the device; weights that no input reaches stay frozen."""
-    methods.prepare(classifier, method, fresh)
+    methods.prepare(classifier, method, fresh, from_scratch)
     classifier.module.to(work.place.torch_device)
     few = work.encoded.batch(work.study.train[:2])
     methods.freeze_unused(classifier, {name: value.to(work.place.torch_device) for name, value in few.items()})
@@ -368,7 +368,7 @@ def from_scratch(work: Work, chosen: Chosen) -> dict[str, Predictions]:
     base = load_base(plan, work.kind, study, work.place, run, from_scratch=True)
     kept = chosen.classifier
     classifier = methods.classifier_of(base, kept.pooling, kept.head.in_features, study.goal.outputs)
-    prepare(work, classifier, plan.method.model_copy(update={"name": "full"}), [])
+    prepare(work, classifier, plan.method.model_copy(update={"name": "full"}), [], from_scratch=True)
     silent = dataclasses.replace(
         run, events=EventWriter(None), warnings=[], notes=[], seconds_before=0.0, max_seconds=run.elapsed() + seconds
     )

@@ -109,7 +109,7 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
         labels=names,
         confusion=confusion,
         classes=metrics.per_class(goal.problem, rows.labels, mine.prediction, goal.names) or None,
-        mistakes=metrics.mistakes(
+        mistakes=work.kind.illustrate(work.run, study, metrics.mistakes(
             goal.problem,
             shown,
             rows.labels,
@@ -117,7 +117,8 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
             scores=mine.scores,
             labels=names,
             rows=rows.numbers.tolist(),
-        ),
+        )),
+        examples=work.kind.examples(work.run, study),
         candidates=chosen.candidates,
         curves={**chosen.curves, **probe.curve_by_rows(study, work.found, head)},
         evaluation=study.evaluation,

@@ -13,11 +13,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MethodType
 from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from recipes.parts import places
 from recipes.parts.errors import RecipeError
 from recipes.parts.modality import Modality
 from recipes.plan import Method
@@ -25,7 +28,10 @@ from recipes.plan import Method
 Pooling = Literal["model", "mean"]
 HEAD_FILE = "classification_head.safetensors"
 #: Parts of a body that come after its blocks: they train with the last blocks.
-AFTER_BLOCKS = re.compile(r"(^|\.)(pooler|final_norm|final_layer_norm|ln_f|norm)$")
+AFTER_BLOCKS = re.compile(
+    r"(^|\.)(pooler|final_norm|final_layer_norm|ln_f|norm)$"
+    r"|^(encoder\.)?(layernorm|conv_1x1|conv_head|top_conv|top_bn|bn2|fc_norm|pre_logits)$"
+)
 
 
 class MeanPooledClassifier(nn.Module):  # type: ignore[misc]
@@ -132,6 +138,7 @@ def load_base(
 
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     check_weight_files(source, name)
+    places.know(source)
     torch.manual_seed(seed)
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -273,14 +280,16 @@ def find_head(model: Any) -> nn.Linear:
     return found[-1]
 
 
-def find_blocks(model: nn.Module) -> tuple[str, nn.ModuleList] | None:
-    """The list of blocks that make up the body, with its dotted name: the list that holds the most weights."""
-    lists = [
-        (name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module)
-    ]
-    if not lists:
-        return None
-    return max(lists, key=lambda item: sum(parameter.numel() for parameter in item[1].parameters()))
+def find_blocks(model: nn.Module) -> tuple[str, Any] | None:
+    """The list of blocks that make up the body, with its dotted name: the list that holds the most weights.
+
+    Where there is no list, a sequence of modules counts (timm's convolutional networks).
+    """
+    for form in (nn.ModuleList, nn.Sequential):
+        lists = [(name, module) for name, module in model.named_modules() if isinstance(module, form) and len(module)]
+        if lists:
+            return max(lists, key=lambda item: sum(parameter.numel() for parameter in item[1].parameters()))
+    return None
 
 
 def classifier_of(base: Base, pooling: Pooling, width: int, outputs: int) -> Classifier:
@@ -289,11 +298,12 @@ def classifier_of(base: Base, pooling: Pooling, width: int, outputs: int) -> Cla
     return Classifier(module, pooling, base.processor, base.name, base.kind, dropout=base.dropout)
 
 
-def prepare(classifier: Classifier, method: Method, fresh: list[str]) -> None:
+def prepare(classifier: Classifier, method: Method, fresh: list[str], from_scratch: bool = False) -> None:
     """Freeze and unfreeze weights as the method says; lora adds adapters. The head always trains.
 
     Args:
         fresh: names of parameters that the checkpoint lacks; an adapter must carry them along.
+        from_scratch: the weights are random, so that batch normalisation must learn its averages too.
 
     Raises:
         RecipeError: `no-layers` when last_layers finds no list of blocks.
@@ -307,6 +317,25 @@ def prepare(classifier: Classifier, method: Method, fresh: list[str]) -> None:
         _add_adapters(classifier, method, fresh)
     for parameter in classifier.head.parameters():
         parameter.requires_grad_(True)
+    if not from_scratch:
+        pin_normalisation(module)
+
+
+def pin_normalisation(module: nn.Module) -> None:
+    """Let batch normalisation stay as in evaluation, whatever is trained: its averages are part of what is known.
+
+    A batch of a few rows is a poor estimate of them, and the last layer was fitted on features made with the old ones.
+    """
+    for each in module.modules():
+        if isinstance(each, _BatchNorm):
+            each.eval()
+            each.train = MethodType(_stays, each)  # type: ignore[method-assign]
+
+
+def _stays(module: nn.Module, mode: bool = True) -> nn.Module:
+    """Instead of `Module.train`: evaluation mode it is, whatever is asked."""
+    del mode
+    return module
 
 
 def _unfreeze_last(classifier: Classifier, layers: int) -> None:
@@ -373,6 +402,12 @@ def _linear_layers_pattern(model: nn.Module) -> str:
     inner = sorted(
         {label for block in blocks for label, module in block.named_modules() if isinstance(module, nn.Linear)}
     )
+    if not inner:
+        raise RecipeError(
+            "no-layers", "The layers of this base model are convolutions, which adapters (LoRA) are not made for here.",
+            "lora needs linear layers, as transformers (ViT, DINOv2, Swin) have.",
+            "Choose the method last_layers, or full.",
+        )  # fmt: skip
     return rf"{re.escape(name)}\.\d+\.({'|'.join(re.escape(label) for label in inner)})"
 
 
@@ -384,6 +419,9 @@ def _modules_to_save(model: Any, fresh: list[str]) -> list[str]:
         module = parameter.rpartition(".")[0]
         if module.startswith(prefix + "."):
             names.append(module.rpartition(".")[2] if "pooler" not in module else "pooler")
+    head = next(label for label, module in model.named_modules() if module is find_head(model))
+    if not any(head == name or head.startswith(f"{name}.") for name in names):  # timm keeps it inside the body
+        names.append(head)
     return list(dict.fromkeys(names))
 
 
@@ -454,14 +492,20 @@ def weights_sha256(module: nn.Module, *, trainable: bool | None, without: nn.Mod
     for name, value in _named(module, trainable):
         if id(value) not in left_out:
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
-def _named(module: nn.Module, trainable: bool | None) -> Iterator[tuple[str, nn.Parameter]]:
+def _named(module: nn.Module, trainable: bool | None) -> Iterator[tuple[str, torch.Tensor]]:
+    """Weights, and the running averages of batch normalisation: they move while it trains."""
     for name, parameter in module.named_parameters():
         if trainable is None or parameter.requires_grad == trainable:
             yield name, parameter
+    for name, each in module.named_modules():
+        if isinstance(each, _BatchNorm) and each.track_running_stats:
+            moves = "train" not in vars(each) and any(parameter.requires_grad for parameter in each.parameters())
+            if trainable is None or moves == trainable:
+                yield from ((f"{name}.{label}", value) for label, value in each.named_buffers())
 
 
 def count_parameters(module: nn.Module) -> tuple[int, int]:

@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
+from recipes.parts.data import labelled_rows
+
 if TYPE_CHECKING:
     from recipes.events import Mistake
     from recipes.parts.baselines import Predictions
     from recipes.parts.context import RunContext
+    from recipes.parts.data import Rows, Warn
     from recipes.parts.device import Device
     from recipes.parts.methods import Base, Classifier, Pooling
     from recipes.parts.study import Study
@@ -71,6 +74,7 @@ class Modality(ABC):
         one, many: what a row is called in sentences.
         simple: the name of the baseline that reads the inputs themselves.
         another_model: what to choose when a base model cannot be used.
+        keeps_dropout: whether dropout stays on where it costs nothing (on a GPU).
         trial_pooling: the features that precisions are compared by.
         peft_task: PEFT's name for the task; None: it has none.
     """
@@ -81,6 +85,7 @@ class Modality(ABC):
     many: str
     simple: str
     another_model: str
+    keeps_dropout: bool = True
     trial_pooling: Pooling = "model"
     peft_task: str | None = None
 
@@ -107,11 +112,30 @@ class Modality(ABC):
         self,
         name: str,
         study: Study,
+        inputs: Inputs,
         rows: NDArray[Any],
         validation: NDArray[Any] | None,
         test: NDArray[Any],
     ) -> Predictions:
         """A simple method that reads the inputs themselves: answers for `test`, learned from `rows`."""
+
+    def read_new(
+        self, records: list[dict[str, Any]], plan: Plan, names: list[str] | None, file: Path, warn: Warn
+    ) -> Rows:
+        """Rows of another file (`data.labelled_rows`), to score a finished model on.
+
+        Args:
+            names: the model's classes; file: where the records come from.
+        """
+        return labelled_rows(records, plan, names, warn, file.name, self.role, self.one)
+
+    @abstractmethod
+    def value_of(self, tree: dict[str, Any], plan: Plan) -> str:
+        """The input that a line of `recipes.predict` holds; empty when it holds none.
+
+        Args:
+            tree: {role: …} or {"inputs": {column: …}}.
+        """
 
     def shown(self, values: Sequence[str]) -> list[str]:
         """Inputs as the report names them."""

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from recipes.parts import baselines, metrics
 from recipes.parts.baselines import Predictions
 from recipes.parts.features import Features
-from recipes.parts.modality import Modality
+from recipes.parts.modality import Inputs, Modality
 from recipes.parts.study import Study
 
 OWN = ("word_counts", "picture_statistics", "sound_statistics")  # baselines that read the inputs themselves
 
 
-def ask_all(names: list[str], study: Study, found: Features, kind: Modality) -> dict[str, Predictions]:
+def ask_all(names: list[str], study: Study, found: Features, kind: Modality, inputs: Inputs) -> dict[str, Predictions]:
     """Each baseline's answers for the judged rows, by name."""
     if study.folds:
-        return {name: _cross_validated(name, study, found, kind) for name in names}
+        return {name: _cross_validated(name, study, found, kind, inputs) for name in names}
     validation = study.validation if len(study.validation) else None
-    return {name: ask(name, study, found, kind, study.train, validation, study.test) for name in names}
+    return {name: ask(name, study, found, kind, inputs, study.train, validation, study.test) for name in names}
 
 
 def names_for(kind: Modality, wanted: Iterable[str]) -> list[str]:
@@ -36,6 +36,7 @@ def ask(
     study: Study,
     found: Features,
     kind: Modality,
+    inputs: Inputs,
     rows: NDArray[Any],
     validation: NDArray[Any] | None,
     test: NDArray[Any],
@@ -50,15 +51,15 @@ def ask(
         return baselines.nearest_centroid(
             values[learnable], study.labels(learnable), values[test], problem=problem, classes=classes
         )
-    return kind.baseline(name, study, rows, validation, test)
+    return kind.baseline(name, study, inputs, rows, validation, test)
 
 
-def _cross_validated(name: str, study: Study, found: Features, kind: Modality) -> Predictions:
+def _cross_validated(name: str, study: Study, found: Features, kind: Modality, inputs: Inputs) -> Predictions:
     """On the same folds as the model; what a baseline says about a row is averaged over the repeats."""
     total = np.zeros((len(study.rows), study.goal.outputs))
     times = np.zeros(len(study.rows))
     for rows, held_out in study.folds:
-        answers = ask(name, study, found, kind, rows, None, held_out)
+        answers = ask(name, study, found, kind, inputs, rows, None, held_out)
         total[held_out] += answers.prediction[:, None] if answers.scores is None else answers.scores
         times[held_out] += 1
     mean = total / np.maximum(times, 1)[:, None]

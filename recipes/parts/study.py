@@ -6,7 +6,7 @@ study.train, study.validation, study.test      row indices into study.rows
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class Study:
         train, validation, test: row indices, shape (n,) each.
         families: shape (rows of the plan,): copies and groups share a number.
         folds: (train rows, held-out rows) pairs instead of a test part, when there are few rows.
+        material: what reading the rows made already, for `Modality.encode` (decoded files).
     """
 
     rows: data.Rows
@@ -63,6 +64,7 @@ class Study:
     families: NDArray[Any]
     folds: list[tuple[NDArray[Any], NDArray[Any]]]
     own_test: bool
+    material: Any = None
 
     @property
     def learnable(self) -> NDArray[Any]:
@@ -97,12 +99,14 @@ def divide(
     plan: Plan,
     run: RunContext,
     find_copies: CopyFinder = copies.find_copies,
+    material: Any = None,
 ) -> Study:
     """Set test rows aside, before anything is trained.
 
     Args:
         own_test: the person's own test rows, as in `data.read_rows`.
         find_copies: numbers inputs so that copies share a number, and says what it found.
+        material: kept for `Modality.encode`.
 
     Raises:
         splits.CannotSplit: the rows cannot be divided.
@@ -117,7 +121,7 @@ def divide(
         seed=plan.training.seed,
     )
     if own_test is None and len(rows) < FEW_ROWS:
-        return _cross_validated(rows, goal, run, find_copies)
+        return replace(_cross_validated(rows, goal, run, find_copies), material=material)
     parts = run.on_main(
         lambda: splits.split(
             rows.inputs,
@@ -136,7 +140,7 @@ def divide(
     everything = rows if own_test is None else joined(rows, own_test)
     test = parts.test if own_test is None else np.arange(len(rows), len(everything))
     families = parts.duplicate_groups
-    return Study(everything, goal, parts.train, parts.validation, test, families, [], own_test is not None)
+    return Study(everything, goal, parts.train, parts.validation, test, families, [], own_test is not None, material)
 
 
 def joined(rows: data.Rows, more: data.Rows) -> data.Rows:

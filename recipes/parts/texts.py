@@ -63,10 +63,16 @@ class Texts(Modality):
         return features.encode(tokenizer, list(values), min(limit, int(tokenizer.model_max_length)), limit)
 
     def baseline(
-        self, name: str, study: Study, rows: NDArray[Any], validation: NDArray[Any] | None, test: NDArray[Any]
+        self,
+        name: str,
+        study: Study,
+        inputs: Inputs,
+        rows: NDArray[Any],
+        validation: NDArray[Any] | None,
+        test: NDArray[Any],
     ) -> Predictions:
         """Counting words."""
-        del name
+        del name, inputs
         return baselines.word_counts(
             study.inputs(rows),
             study.labels(rows),
@@ -76,6 +82,12 @@ class Texts(Modality):
             validation=None if validation is None else (study.inputs(validation), study.labels(validation)),
             class_weight="balanced" if study.goal.balanced else None,
         )
+
+    def value_of(self, tree: dict[str, Any], plan: Plan) -> str:
+        """The text under the name text, or of the plan's columns, joined as for training."""
+        if isinstance(tree.get("inputs"), dict):
+            return data.join_text(tree["inputs"], plan.column(self.role))
+        return data.join_text(tree, [self.role])
 
     def shown(self, values: Sequence[str]) -> list[str]:
         """The beginnings of texts."""
