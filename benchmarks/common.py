@@ -49,7 +49,9 @@ def arguments(description: str, **defaults: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", type=int, default=None, help="use only so many rows to learn from")
     parser.add_argument("--test-rows", type=int, default=None, help="use only so many rows to judge by")
-    parser.add_argument("--max-length", type=int, default=128, help="tokens read of each text")
+    parser.add_argument(
+        "--max-length", type=int, default=defaults.get("max_length", 128), help="tokens read of each text"
+    )
     parser.add_argument("--batch-size", type=int, default=defaults.get("batch_size", 32), help="of the recipe")
     parser.add_argument("--trainer-batch-size", type=int, default=defaults.get("trainer_batch_size", 8))
     parser.add_argument("--work", type=Path, default=None, help="folder for the runs; default: a temporary one")
