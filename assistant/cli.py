@@ -297,17 +297,17 @@ def run(
 
 
 def _submit(session: Session, path: Path) -> QueueRow:
-    from assistant.data.table import read_table
+    from assistant.data.stored import Stored
     from assistant.effects import check_can_run, create_run
 
     plan = _load_plan(path)
     check_can_run(plan)
-    tables = {}
+    files = {}
     for role, source in (("train", plan.data.source), ("test", plan.data.test_source)):
         found = _beside(path, source)
         if found is not None:
-            tables[role] = read_table(found)
-    return create_run(session, plan, tables, title=path.stem)
+            files[role] = Stored(found, found.name)
+    return create_run(session, plan, files, title=path.stem)
 
 
 def _load_plan(path: Path) -> Plan:
@@ -508,11 +508,11 @@ def _spoken(prediction: Any) -> str:
 def evaluate(run: RunArgument, file: FileArgument, as_json: JsonOption = False, home: HomeOption = None) -> None:
     """Score a run's model on another file with labels."""
     from assistant import effects
-    from assistant.data.table import read_table
+    from assistant.data.stored import Stored
     from assistant.terminal import table, write
 
     with opened(home) as session:
-        found = effects.evaluate(session, session.find_run(run), read_table(file))
+        found = effects.evaluate(session, session.find_run(run), Stored(file, file.name))
     if as_json:
         put({"rows": found["rows"], "metrics": found["metrics"]})
         return
@@ -574,29 +574,24 @@ def starter(
 @app.command()
 def doctor(file: FileArgument, as_json: JsonOption = False) -> None:
     """Check a file: what it holds, and what is wrong with it."""
-    from assistant.data.doctor import check
-    from assistant.data.profile import profile
-    from assistant.data.roles import guess_tasks
-    from assistant.data.table import read_table
+    from assistant.data.stored import Stored
     from assistant.terminal import write
 
-    table = read_table(file)
-    seen = profile(table)
-    guess = next(iter(guess_tasks(seen)), None)
-    findings = check(table, seen, guess)
-    task, columns = (guess.task, guess.columns) if guess is not None else (None, {})
+    seen = Stored(file, file.name).look()
+    rows, findings, guess = seen["profile"]["rows"], seen["findings"], seen["guesses"][0]
+    task, columns = guess["task"], guess["columns"]
     if as_json:
-        fields = {"code", "severity", "rows", "text", "fix"}
-        found = [finding.model_dump(mode="json", include=fields) for finding in findings]
-        put({"rows": seen.rows, "task": task, "columns": columns, "findings": found})
+        fields = ("code", "severity", "rows", "text", "fix")
+        found = [{field: finding[field] for field in fields} for finding in findings]
+        put({"rows": rows, "task": task, "columns": columns, "findings": found})
         return
     roles = ", ".join(f"{role} = {column}" for role, column in columns.items())
     write(
-        f"{file.name}: {seen.rows:,} rows. "
+        f"{file.name}: {rows:,} rows. "
         + (f"It looks like {task} ({roles})." if task else "Its task is not clear.")
     )
     for finding in findings:
-        write(f"\n{finding.severity}: {finding.text}" + (f"\n  {finding.fix}" if finding.fix else ""))
+        write(f"\n{finding['severity']}: {finding['text']}" + (f"\n  {finding['fix']}" if finding["fix"] else ""))
     if not findings:
         write("Nothing wrong was found.")
 

@@ -13,12 +13,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from assistant import measuring
 from assistant.chat.turns import Answered, Effect, FileCard, FileRead, Input, PlanPrepared, RunChanged, State
+from assistant.data.stored import Stored
 from assistant.errors import PlainError
 from assistant.jobs import hub, launchers, rundir, starters, worker
 from assistant.jobs.home import MAX_UPLOAD_BYTES, Home, display_name, new_run_id, new_secret
@@ -26,9 +27,6 @@ from assistant.jobs.rundir import About
 from assistant.jobs.store import QueueRow, Store
 from assistant.jobs.try_it import TryIt
 from recipes.plan import Plan
-
-if TYPE_CHECKING:
-    from assistant.data.table import Table
 
 #: Seconds that an evaluation of a file, and an export, may take.
 EVALUATE_SECONDS = 1800.0
@@ -63,6 +61,7 @@ class Shell(Protocol):
     store: Store
     limits: Limits
     try_it: TryIt
+    apart: bool  # whether a process of its own reads files
 
     def state(self, conversation: str) -> State:
         """What a conversation remembers."""
@@ -89,29 +88,19 @@ class Shell(Protocol):
         ...
 
 
-def file_card(home: Home, upload: str, name: str, role: Literal["train", "test"] = "train") -> FileCard:
+def file_card(
+    home: Home, upload: str, name: str, role: Literal["train", "test"] = "train", *, apart: bool = False
+) -> FileCard:
     """Read an upload into what the dialogue knows of it: profile, task guesses, findings.
+
+    Args:
+        apart: let a process of its own read it.
 
     Raises:
         PlainError: it cannot be read.
     """
-    from assistant.data.doctor import check
-    from assistant.data.profile import profile
-    from assistant.data.roles import guess_tasks
-    from assistant.data.table import read_table
-
-    table = read_table(home.upload_path(upload), name)
-    seen = profile(table)
-    guesses = guess_tasks(seen)
-    findings = check(table, seen, guesses[0] if guesses else None)
-    return FileCard(
-        id=upload,
-        name=name,
-        profile=seen.model_dump(mode="json"),
-        guesses=[guess.model_dump(mode="json") for guess in guesses],
-        findings=[finding.model_dump(mode="json") for finding in findings],
-        role=role,
-    )
+    seen = Stored(home.upload_path(upload), name, apart).look()
+    return FileCard(id=upload, name=name, role=role, **seen)
 
 
 def parts(error: PlainError) -> dict[str, str]:
@@ -215,7 +204,7 @@ class Effects:
         measuring.refuse_if_busy(self._store)
         hardware = Hardware.model_validate(self._session.hardware())
         before = estimate(plan, Profile.model_validate(card.profile), hardware)
-        found, _ = measuring.measure(self._home, plan, self._table(card), hardware)
+        found, _ = measuring.measure(self._home, plan, self._stored(card), hardware)
         after = correct(before, plan, measuring.known(self._home, self._store))
         return Answered(effect="measure", data=measuring.answer(plan, before, after, found))
 
@@ -272,14 +261,14 @@ class Effects:
         self._check_limits()
         train = named_file(state.files, plan.data.source, plan.data.name)
         test = named_file(state.files, plan.data.test_source, plan.data.test_name)
-        tables = {
-            role: self._table(card) for role, card in (("train", train), ("test", test)) if card is not None
+        files = {
+            role: self._stored(card) for role, card in (("train", train), ("test", test)) if card is not None
         }  # fmt: skip
         if train is None and not is_hub_id(plan.data.source):
             raise PlainError("file-gone", "The file of this plan is not here any more.", fix="Please add it again.")
         title = state.goal or plan.data.name or plan.task or ""
         run = create_run(
-            self._session, plan, tables, title=title, conversation=self._conversation, visitor=self._visitor
+            self._session, plan, files, title=title, conversation=self._conversation, visitor=self._visitor
         )  # fmt: skip
         self._expect(run, plan, train, test)
         self.started.append(run.run)
@@ -313,10 +302,8 @@ class Effects:
         if limits.waiting is not None and len(store.runs(status="queued")) >= limits.waiting:
             raise PlainError("demo-limit", f"{limits.waiting} runs are waiting already.", fix="Try again in a while.")
 
-    def _table(self, card: FileCard) -> Table:
-        from assistant.data.table import read_table
-
-        return read_table(self._home.upload_path(card.id), card.name)
+    def _stored(self, card: FileCard) -> Stored:
+        return Stored(self._home.upload_path(card.id), card.name, self._session.apart)
 
     def stop_run(self, arguments: dict[str, Any]) -> RunChanged:
         """Wish that it stops; the end comes with the worker."""
@@ -369,7 +356,7 @@ class Effects:
         row, card = self._row(arguments), self._file(arguments.get("file"))
         if card is None:
             raise PlainError("file-gone", "That file is not known here.", fix="Please add it again.")
-        found = evaluate(self._session, row, self._table(card))
+        found = evaluate(self._session, row, self._stored(card))
         return Answered(effect="evaluate", data={"run": row.run, "number": row.number, "file": card.name, **found})
 
     def export(self, arguments: dict[str, Any]) -> Answered:
@@ -396,20 +383,22 @@ class Effects:
 
     def fix_data(self, arguments: dict[str, Any]) -> FileRead:
         """Mend what the data check found: a new upload of the same name, the old one stays as it was."""
-        from assistant.data.doctor import fix
-        from assistant.data.table import write_rows
-
         card = self._file(arguments.get("file"))
         if card is None:
             raise PlainError("file-gone", "That file is not known here.", fix="Please add it again.")
         plan = self._session.state(self._conversation).plan
-        guess = card.guesses[0] if card.guesses else {}
-        columns = (plan.data.columns if plan is not None else {}) or guess.get("columns", {})
-        separator = (plan.data.label_separator if plan is not None else None) or guess.get("label_separator")
-        table, _sentence = fix(self._table(card), str(arguments.get("code")), columns, label_separator=separator)
-        upload, path = self._home.new_upload(Path(card.name).stem + ".jsonl")
-        write_rows(table, path)
-        return FileRead(file=file_card(self._home, upload, card.name, card.role))
+        form = str(card.profile.get("format"))
+        ending = ".zip" if form.endswith(("-images", "-audio")) else ".jsonl"
+        upload, path = self._home.new_upload(Path(card.name).stem + ending)
+        before = [str(finding.get("code")) for finding in card.findings]
+        code, meant = str(arguments.get("code")), agreed(card, plan)
+        try:
+            mended = self._stored(card).mend(code, meant, path, form=form, before=before)
+        except BaseException:
+            self._home.forget_upload(upload)
+            raise
+        del mended["sentence"]
+        return FileRead(file=FileCard(id=upload, name=card.name, role=card.role, **mended))
 
     def use_example(self, arguments: dict[str, Any]) -> FileRead:
         """Bring the data of a shipped example into the conversation, as if they had been uploaded."""
@@ -417,7 +406,7 @@ class Effects:
 
         chosen = example(str(arguments.get("name")))
         upload = self._home.keep_upload(chosen.path, chosen.path.name, self._session.limits.upload_bytes)
-        return FileRead(file=file_card(self._home, upload, chosen.path.name))
+        return FileRead(file=file_card(self._home, upload, chosen.path.name, apart=self._session.apart))
 
     def forget_file(self, arguments: dict[str, Any]) -> Answered:
         """Remove an upload."""
@@ -434,6 +423,16 @@ def nearest_changes(plan: Plan, nearest: Plan | None) -> dict[str, Any]:
     from assistant.chat.wording import value_at
 
     return {path: value_at(nearest, path) for path in changed_paths(plan, nearest)} if nearest is not None else {}
+
+
+def agreed(card: FileCard, plan: Plan | None) -> dict[str, Any]:
+    """The task and columns that the person agreed to in a plan; the best guess where there is none."""
+    guess = card.guesses[0] if card.guesses else {"task": None}
+    if plan is None or plan.task is None or not plan.data.columns:
+        return guess
+    separator = plan.data.label_separator or guess.get("label_separator")
+    columns = {role: plan.data.columns[role] for role in plan.data.columns}
+    return {"task": plan.task, "problem": plan.problem, "columns": columns, "label_separator": separator, "score": 1.0}
 
 
 def best_guess(guesses: list[Any], wish: dict[str, Any]) -> Any | None:
@@ -484,7 +483,7 @@ def check_can_run(plan: Plan) -> None:
 def create_run(
     session: Shell,
     plan: Plan,
-    tables: dict[str, Table],
+    files: dict[str, Stored],
     *,
     title: str,
     conversation: str | None = None,
@@ -493,22 +492,19 @@ def create_run(
     """Make the run directory, with the data in canonical form, and queue the run; all of it or nothing.
 
     Args:
-        tables: "train", and "test" where the person has a test file.
+        files: "train", and "test" where the person has a test file.
     """
-    from assistant.data.table import write_rows
-
     store, home, asked = session.store, session.home, plan.fingerprint()
     run = new_run_id()
     folder = home.runs / f".new-{run}"
     (folder / "data").mkdir(parents=True, mode=0o700)
     try:
         changes: dict[str, Any] = {}
-        for role, table in tables.items():
-            if role == "train":
-                table = sampled(table, session.limits.rows, plan.training.seed)
-            write_rows(table, folder / "data" / f"{role}.jsonl")
+        for role, file in files.items():
+            most = session.limits.rows if role == "train" else None
+            file.copy(folder / "data" / f"{role}.jsonl", most=most, seed=plan.training.seed)
             path, name = ("data.source", "data.name") if role == "train" else ("data.test_source", "data.test_name")
-            changes |= {path: f"data/{role}.jsonl", name: display_name(table.name)}
+            changes |= {path: f"data/{role}.jsonl", name: display_name(file.name)}
         limited(plan.changed(changes), session.limits).save(folder / "plan.json")
         with store.change():
             about = About(
@@ -528,14 +524,6 @@ def create_run(
     if row is None:  # only if another process removed it in this instant
         raise PlainError("run-unknown", f"Run {about.number} was removed.", fix="Start it again.")
     return row
-
-
-def sampled(table: Table, limit: int | None, seed: int) -> Table:
-    """At most `limit` rows, drawn at random by the plan's seed, in their old order."""
-    if limit is None or len(table.frame) <= limit:
-        return table
-    frame = table.frame.sample(n=limit, random_state=seed).sort_index().reset_index(drop=True)
-    return replace(table, frame=frame)
 
 
 def remove_run(session: Shell, row: QueueRow) -> None:
@@ -585,17 +573,15 @@ def predict(session: Shell, row: QueueRow, inputs: list[Any]) -> list[dict[str, 
     return session.try_it.ask(model_folder(session, row), inputs)
 
 
-def evaluate(session: Shell, row: QueueRow, table: Table) -> dict[str, Any]:
-    """Score a run's model on a table: `{"rows", "metrics", …}`."""
-    from assistant.data.table import write_rows
-
+def evaluate(session: Shell, row: QueueRow, file: Stored) -> dict[str, Any]:
+    """Score a run's model on a file: `{"rows", "metrics", …}`."""
     folder = model_folder(session, row)
     work = folder / "evaluations"
     work.mkdir(exist_ok=True)
     rows, out = work / f"{new_secret()}.jsonl", work / f"{new_secret()}.json"
     problem: PlainError | None = None
     try:
-        write_rows(table, rows)
+        file.copy(rows)
         arguments = [str(folder), str(rows), str(out)]
         try:
             launchers.call_recipe("evaluate", arguments, log=folder / "evaluate.log", seconds=EVALUATE_SECONDS)

@@ -1,7 +1,7 @@
 """What this home knows of the speed of its machine: trials that were asked for, and the runs that were finished here.
 
 known(session)                      newest first, for `advise.measured.correct`
-measure(session, plan, table)       a few real steps in a child process; remembered in `measured.json`
+measure(session, plan, file)        a few real steps in a child process; remembered in `measured.json`
 expect(folder, plan, …)             what is expected of a run, kept beside it: `expected.json`
 """
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
@@ -15,6 +15,7 @@ from assistant.advise import measured
 from assistant.advise.estimate import Estimate, estimate
 from assistant.advise.hardware import Hardware
 from assistant.advise.measured import Measured
+from assistant.data.stored import Stored
 from assistant.errors import PlainError
 from assistant.jobs import rundir, trial
 from assistant.jobs.home import Home, new_run_id
@@ -24,7 +25,6 @@ from recipes.plan import Plan
 
 if TYPE_CHECKING:
     from assistant.data.profile import Profile
-    from assistant.data.table import Table
 
 #: Trials that are remembered, and finished runs that are looked at.
 KEPT, LOOKED_AT = 20, 8
@@ -43,7 +43,7 @@ def expect(folder: Path, plan: Plan, profile: Profile | None, hardware: Hardware
 
 
 def measure(
-    home: Home, plan: Plan, table: Table, hardware: Hardware, *, seed: int = 0
+    home: Home, plan: Plan, file: Stored, hardware: Hardware, *, seed: int = 0
 ) -> tuple[Measured | None, Trial]:
     """Run a few real steps on a part of the rows.
 
@@ -53,21 +53,15 @@ def measure(
     Raises:
         PlainError: the trial failed, or took too long.
     """
-    from dataclasses import replace
+    from assistant.data.profile import Profile
 
-    from assistant.data.profile import profile
-    from assistant.data.table import write_rows
-
-    rows = trial.rows_for(plan)
-    frame = table.frame.sample(n=min(rows, len(table.frame)), random_state=seed).reset_index(drop=True)
-    part = replace(table, frame=frame)
     small = trial.trial_plan(plan)
     folder = home.root / "trials" / new_run_id()
     (folder / "data").mkdir(parents=True, mode=0o700)
-    write_rows(part, folder / "data" / "train.jsonl")
+    part = file.copy(folder / "data" / "train.jsonl", most=trial.rows_for(plan), seed=seed, look=True)
     small.save(folder / "plan.json")
     done = trial.run(folder, small, Machine(cores=hardware.cores, gpus=len(hardware.gpus)))
-    expected = estimate(small, profile(part), hardware)
+    expected = estimate(small, Profile.model_validate(part["profile"]), hardware)
     found = measured.ratios(
         small, expected, done.result, done.step_seconds, origin="a trial on this machine", trial=True
     )

@@ -115,6 +115,7 @@ class Session:
     def __init__(self, home: Path | None = None, *, demo: bool = False, reader: SecondReader | None = None) -> None:
         self.home = Home(home)
         self.reader = reader
+        self.apart = False  # a server lets a process of its own read files, so that it stays small
         self._log = open_log(self.home)
         self.limits: Limits = DEMO if demo else OPEN
         if demo:  # the owner's token is not for visitors
@@ -300,7 +301,7 @@ class Session:
         Raises:
             PlainError: it cannot be read.
         """
-        return file_card(self.home, upload, name, role)
+        return file_card(self.home, upload, name, role, apart=self.apart)
 
     # ------------------------------------------------------------ steps (for _Talk and the worker)
 

@@ -31,6 +31,8 @@ MAX_TABLE_BYTES = 500 * 1024**2
 
 IMAGES = frozenset(words(".png .jpg .jpeg .gif .bmp .webp .tif .tiff"))
 SOUNDS = frozenset(words(".wav .flac .mp3 .ogg .m4a .opus .aac .wma .aiff .aif"))
+#: Formats whose rows name pictures or recordings inside the file.
+MEDIA_FORMATS = ("zip-images", "zip-audio", "parquet-images", "parquet-audio")
 TABLES = frozenset(words(".csv .tsv .json .jsonl .ndjson .parquet .xlsx .conll"))
 TEXTS = frozenset(words(".txt .text .md"))
 _PARTS = frozenset(words("train training test testing val valid validation dev eval"))

@@ -13,17 +13,25 @@ from assistant.data.findings import (
     Finding,
     View,
     counted,
+    empty_rows,
     first_rows,
     share_of,
     some_examples,
 )
+from assistant.data.languages import language_name
+from assistant.data.names import key_of
 from assistant.data.similar import near_copies
 
 FEWEST_ROWS = 8
 FEW_ROWS = 100
-#: Most encoders read 512 tokens; English needs about 1.3 tokens a word.
-MOST_TOKENS = 512
+#: Tokens that the usual models of a task read of each text; English needs about 1.3 tokens a word.
+MOST_TOKENS = {
+    "text-classification": 512, "token-classification": 512, "sentence-similarity": 512, "question-answering": 512,
+    "text2text-generation": 1024, "text-generation": 2048, "preference-tuning": 2048,
+}  # fmt: skip
 TOKENS_PER_WORD = 1.3
+#: Of a language without spaces between words, about two letters make a token.
+LETTERS_PER_TOKEN = 2.0
 
 HTML = re.compile(
     r"</?[a-zA-Z][a-zA-Z0-9]{0,10}(\s[^<>]{0,200})?/?>|&(amp|lt|gt|quot|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,4});"
@@ -50,7 +58,7 @@ def no_columns(view: View) -> Iterable[Finding]:
     elif guess.task.endswith("-classification") and guess.task != "token-classification" and not _has_label(view):
         several = len(view.table.columns) > 1
         text = f"No column holds labels: the file has {'the columns' if several else 'one column,'} {names}. "
-        if view.profile.format.startswith(("zip-images", "zip-audio")):
+        if view.profile.format.endswith(("-images", "-audio")):
             text = "Nothing says which class each file belongs to: there are no folders named after classes. "
         yield Finding(
             code="no-label-column",
@@ -90,9 +98,7 @@ def too_few_rows(view: View) -> Iterable[Finding]:
 
 def missing_text(view: View) -> Iterable[Finding]:
     """Rows without a text."""
-    if not view.text_columns:
-        return
-    empty = [row for row, text in enumerate(view.texts) if not text]
+    empty = empty_rows(view.table, view.guess.columns)
     if empty:
         columns = " and ".join(view.text_columns)
         what = counted(len(empty), "row has", "rows have")
@@ -118,12 +124,13 @@ def duplicates(view: View) -> Iterable[Finding]:
             copies.append(row)
     if copies:
         what = counted(len(copies), "row repeats", "rows repeat")
+        how = "with the very same file" if view.media else "word for word"
         yield Finding(
             code="duplicates",
             severity="warning",
             rows=first_rows(copies),
             count=len(copies),
-            text=f"{what} an earlier row word for word ({share_of(len(copies), view.rows)} of all). Copies count "
+            text=f"{what} an earlier row {how} ({share_of(len(copies), view.rows)} of all). Copies count "
             "double in training, and a copy in the test would make the result look better than it is; so copies are "
             "kept together.",
             fix="Remove the copies, and keep the first of each.",
@@ -134,6 +141,8 @@ def duplicates(view: View) -> Iterable[Finding]:
 
 def near_duplicates(view: View) -> Iterable[Finding]:
     """Texts that are nearly the same as an earlier one."""
+    if view.media:
+        return
     seen: dict[str, int] = {}
     unique = [row for row, key in enumerate(view.keys) if key and seen.setdefault(key, row) == row]
     pairs = near_copies([view.texts[row] for row in unique])
@@ -227,12 +236,11 @@ def personal_data(view: View) -> Iterable[Finding]:
 
 
 def long_texts(view: View) -> Iterable[Finding]:
-    """Texts that are longer than most models read."""
-    if view.guess.task not in ("text-classification", "sentence-similarity", "question-answering"):
+    """Texts that are longer than most models of the task read."""
+    most = MOST_TOKENS.get(view.guess.task or "")
+    if most is None or view.profile.format == "txt":  # a book is cut into pieces anyway
         return
-    longest = MOST_TOKENS / TOKENS_PER_WORD
-    # Every word has a space after it, and counting these is quick.
-    long = [row for row, text in enumerate(view.texts) if len(text) > longest and text.count(" ") > longest]
+    long = [row for row, text in enumerate(view.texts) if len(text) > most and _tokens(text) > most]
     if long:
         share = len(long) / max(1, view.rows)
         yield Finding(
@@ -240,11 +248,36 @@ def long_texts(view: View) -> Iterable[Finding]:
             severity="warning" if share > 0.3 else "info",
             rows=first_rows(long),
             count=len(long),
-            text=f"{counted(len(long), 'text is', 'texts are')} longer than about {longest:.0f} words "
-            f"({share_of(len(long), view.rows)}). Most models read at most {MOST_TOKENS} tokens, and never see the "
-            "rest.",
+            text=f"{counted(len(long), 'text is', 'texts are')} longer than about {most / TOKENS_PER_WORD:.0f} words "
+            f"({share_of(len(long), view.rows)}). Most models for this task read at most {most:,} tokens, and never "
+            "see the rest.",
             fix="Fine when what matters stands at the beginning; else ask for a model that reads longer texts.",
         )
+
+
+def _tokens(text: str) -> float:
+    """Roughly how many tokens a text is. Every word has a space after it, and counting these is quick."""
+    spaces = text.count(" ")
+    return len(text) / LETTERS_PER_TOKEN if len(text) > 20 * (spaces + 1) else spaces * TOKENS_PER_WORD
+
+
+def other_languages(view: View) -> Iterable[Finding]:
+    """Texts in other languages than English, which is all that many models know."""
+    found = view.profile.languages
+    told = view.label_column is not None and key_of(view.label_column) in ("language", "lang")
+    if not view.text_columns or found in ([], ["en"]) or told or view.guess.task == "text2text-generation":
+        return
+    names = [language_name(code) for code in found[:4]]
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    mixed = f"in several languages ({', '.join(names)}{more})" if len(found) > 1 else f"in {names[0]}"
+    yield Finding(
+        code="other-languages",
+        severity="info",
+        count=len(found),
+        text=f"The texts look as if they were {mixed}. Many models, and the small starter models among them, learned "
+        "English only; in other languages they hardly beat counting words.",
+        fix="Choose a model that reads these languages: say “use a multilingual model”.",
+    )
 
 
 def formulas(view: View) -> Iterable[Finding]:
@@ -289,5 +322,5 @@ def test_leak(view: View, test: View) -> Iterable[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     no_columns, too_few_rows, missing_text, duplicates, near_duplicates, html, mojibake, personal_data, long_texts,
-    formulas, repaired,
+    other_languages, formulas, repaired,
 )  # fmt: skip

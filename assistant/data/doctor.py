@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from assistant.data import checks, label_checks
-from assistant.data.findings import Finding, Severity, make_view
+from collections.abc import Iterable
+
+from assistant.data import checks, group_checks, label_checks, media_checks, rule_check, suspects
+from assistant.data.findings import SUSPICIONS, Finding, Severity, make_view
 from assistant.data.fixes import FIXES, fix
 from assistant.data.guesses import TaskGuess
 from assistant.data.profile import Profile
@@ -16,17 +18,27 @@ __all__ = ["FINDING_CODES", "FIXES", "Finding", "check", "fix"]
 
 #: Every code of a finding; each has a page that explains it.
 FINDING_CODES = (
-    "conflicting-labels", "duplicates", "file-repaired", "formulas", "html", "imbalance", "label-leak",
-    "label-not-number", "label-spelling", "long-texts", "many-classes", "missing-label", "missing-text", "mojibake",
-    "near-duplicates", "no-label-column", "no-text-column", "one-class", "personal-data", "small-class", "test-leak",
-    "too-few-rows",
+    "broken-media", "conflicting-labels", "duplicates", "file-repaired", "formulas", "group-leak", "html", "imbalance",
+    "label-leak", "label-not-number", "label-spelling", "likely-wrong-labels", "long-audio", "long-texts",
+    "many-classes", "missing-label", "missing-text", "mojibake", "near-duplicates", "no-label-column",
+    "no-text-column", "odd-images", "one-class", "one-word-rule", "other-languages", "personal-data", "sample-rates",
+    "silent-audio", "small-class", "test-leak", "too-few-rows",
 )  # fmt: skip
 
+_CHECKS = (
+    *checks.CHECKS, *label_checks.CHECKS, *group_checks.CHECKS, *suspects.CHECKS, *media_checks.CHECKS,
+    *rule_check.CHECKS,
+)  # fmt: skip
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def check(
-    table: Table, profile: Profile, guess: TaskGuess | None = None, *, test: Table | None = None
+    table: Table,
+    profile: Profile,
+    guess: TaskGuess | None = None,
+    *,
+    test: Table | None = None,
+    settled: Iterable[str] = (),
 ) -> list[Finding]:
     """Everything that the checks find, the gravest first.
 
@@ -35,9 +47,12 @@ def check(
         profile: its profile.
         guess: the task and columns that are meant; None: the best guess.
         test: the person's own test rows, if any: then rows that stand in both are found too.
+        settled: codes that the person has dealt with: suspicions among them are not raised again.
     """
+    done = SUSPICIONS & set(settled)
     view = make_view(table, profile, guess)
-    findings = [finding for run in (*checks.CHECKS, *label_checks.CHECKS) for finding in run(view)]
+    wanted = [run for run in _CHECKS if not (done and run in suspects.CHECKS)]
+    findings = [finding for run in wanted for finding in run(view)]
     if test is not None:
         findings += checks.test_leak(view, make_view(test, profile, view.guess))
     return sorted(findings, key=lambda finding: _ORDER[finding.severity])

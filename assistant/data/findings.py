@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from assistant.data.cells import is_missing
 from assistant.data.guesses import TaskGuess
 from assistant.data.kinds import split_labels
+from assistant.data.media import Medium, look, role_of
 from assistant.data.profile import Profile, shown
 from assistant.data.roles import guess_tasks
 from assistant.data.similar import normalised
@@ -21,6 +22,8 @@ from assistant.data.table import Table
 Severity = Literal["error", "warning", "info"]
 
 MAX_ROWS = 20
+#: Codes of findings that are no facts but suspicions: once answered, they are not raised again.
+SUSPICIONS = frozenset(("likely-wrong-labels",))
 #: Characters of a text that the checks look at.
 LOOKED_AT = 20_000
 
@@ -35,7 +38,9 @@ class Finding(BaseModel):
         count: how many rows (or labels, or columns) are concerned.
         text: what was found, with values, and what it does to the result. Hostile until escaped: it may quote cells.
         fix: what the person can do.
-        fixable: whether `fix` can do it.
+        fixable: whether it can be mended by a yes: by `fix`, or by `change`.
+        other_fix: the code of a second fix, where there is a choice.
+        change: dotted plan paths that mend it instead of the rows.
         examples: at most three values from the file, cut to 80 characters.
     """
 
@@ -48,6 +53,8 @@ class Finding(BaseModel):
     text: str
     fix: str = ""
     fixable: bool = False
+    other_fix: str = ""
+    change: dict[str, str] = {}
     examples: list[str] = []
 
 
@@ -77,8 +84,16 @@ class View:
         return join_texts(self.table, self.text_columns)
 
     @cached_property
+    def media(self) -> list[Medium | None]:
+        """What is known of each row's picture or recording. Shape (rows,); empty where the rows have none."""
+        return look(self.table) if role_of(self.table) else []
+
+    @cached_property
     def keys(self) -> list[str]:
-        """The texts as a reader compares them: case and spaces aside. Shape (rows,)."""
+        """What makes two rows the same to a reader: the content of their picture or recording, else their texts, case
+        and spaces aside. Shape (rows,)."""
+        if self.media:
+            return [medium.digest if medium is not None else "" for medium in self.media]
         return [normalised(text) for text in self.texts]
 
     @cached_property
@@ -103,15 +118,22 @@ _TEXT_ROLES = (
 def make_view(table: Table, profile: Profile, guess: TaskGuess | None) -> View:
     """The view of a table; columns that a guess names but the table lacks are left out."""
     guess = guess or guess_tasks(profile)[0]
-    present = set(table.columns)
-    texts = [name for role in _TEXT_ROLES for name in column_list(guess.columns, role) if name in present]
-    label = next((name for name in column_list(guess.columns, "label") if name in present), None)
-    if len(column_list(guess.columns, "label")) > 1:
-        label = None  # one column a label: no column to check for spelling
-    return View(table, profile, guess, list(dict.fromkeys(texts)), label)
+    return View(table, profile, guess, read_columns(table, guess.columns), label_column(table, guess.columns))
 
 
-def column_list(columns: dict[str, Any], role: str) -> list[str]:
+def read_columns(table: Table, columns: Mapping[str, Any]) -> list[str]:
+    """The columns that are read as text, in the order of the roles."""
+    names = [name for role in _TEXT_ROLES for name in column_list(columns, role) if name in table.columns]
+    return list(dict.fromkeys(names))
+
+
+def label_column(table: Table, columns: Mapping[str, Any]) -> str | None:
+    """The column of labels; None where there is none, or one column for each label: nothing to check for spelling."""
+    names = column_list(columns, "label")
+    return names[0] if len(names) == 1 and names[0] in table.columns else None
+
+
+def column_list(columns: Mapping[str, Any], role: str) -> list[str]:
     """The columns of a role, as a list."""
     found = columns.get(role) or []
     return [found] if isinstance(found, str) else list(found)
@@ -123,6 +145,16 @@ def join_texts(table: Table, columns: Sequence[str]) -> list[str]:
     if len(parts) == 1:
         return parts[0]
     return ["\n".join(filter(None, cells)) for cells in zip(*parts, strict=True)] if parts else [""] * table.rows
+
+
+def empty_rows(table: Table, columns: Mapping[str, Any]) -> list[int]:
+    """Positions of the rows that lack a text in one of the roles: a question without its answer teaches nothing."""
+    lacking: set[int] = set()
+    for role in _TEXT_ROLES:
+        names = [name for name in column_list(columns, role) if name in table.columns]
+        if names:
+            lacking |= {row for row, text in enumerate(join_texts(table, names)) if not text or text.isspace()}
+    return sorted(lacking)
 
 
 def cell_text(cell: Any) -> str:

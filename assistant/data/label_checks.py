@@ -180,7 +180,7 @@ def label_spelling(view: View) -> Iterable[Finding]:
 
 def conflicting_labels(view: View) -> Iterable[Finding]:
     """The same text under different labels."""
-    if not _classes(view) or not view.text_columns:
+    if not _classes(view) or not (view.text_columns or view.media):
         return
     seen: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for key, labels in zip(view.keys, view.labels, strict=True):
@@ -189,6 +189,7 @@ def conflicting_labels(view: View) -> Iterable[Finding]:
     torn = {key for key, found in seen.items() if len(found) > 1}
     rows = [row for row, key in enumerate(view.keys) if key in torn]
     if rows:
+        what = "file" if view.media else "text"
         first = next(iter(seen[view.keys[rows[0]]] - {()}))
         both = " and ".join(sorted({"/".join(labels) for labels in seen[view.keys[rows[0]]]})[:3]) or "/".join(first)
         yield Finding(
@@ -196,9 +197,9 @@ def conflicting_labels(view: View) -> Iterable[Finding]:
             severity="warning",
             rows=first_rows(rows),
             count=len(rows),
-            text=f"{counted(len(torn), 'text stands', 'texts stand')} in the file with different labels (row "
+            text=f"{counted(len(torn), f'{what} stands', f'{what}s stand')} in the file with different labels (row "
             f"{rows[0] + 1}, for instance, as {both[:100]}). No model can get both right.",
-            fix="Keep the label that the text has most often, and remove texts without a majority.",
+            fix=f"Keep the label that the {what} has most often, and remove {what}s without a majority.",
             fixable=True,
             examples=some_examples(view.texts[row] for row in rows),
         )

@@ -27,6 +27,14 @@ _WORDS = {
     "id": "yang dan di ini itu dengan untuk tidak dari pada dalam akan adalah ke saya ada bisa juga atau kami",
     "vi": "và của là không có được cho một các trong người với này đã những để khi về đến tôi",
 }
+#: ISO 639-1 -> the language's name in English.
+NAMES = {
+    "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
+    "nl": "Dutch", "sv": "Swedish", "da": "Danish", "no": "Norwegian", "fi": "Finnish", "pl": "Polish",
+    "cs": "Czech", "hu": "Hungarian", "ro": "Romanian", "tr": "Turkish", "id": "Indonesian", "vi": "Vietnamese",
+    "ja": "Japanese", "ko": "Korean", "zh": "Chinese", "uk": "Ukrainian", "ru": "Russian", "ar": "Arabic",
+    "he": "Hebrew", "el": "Greek", "hi": "Hindi", "th": "Thai",
+}  # fmt: skip
 _OF_WORD: dict[str, list[str]] = {}
 for _code, _list in _WORDS.items():
     for _word in _list.split():
@@ -47,6 +55,11 @@ _SCRIPTS = (
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _MOST_CHARACTERS = 20_000
+
+
+def language_name(code: str) -> str:
+    """ "de" -> "German"; an unknown code stays as it is."""
+    return NAMES.get(code, code)
 
 
 def language_of(texts: list[str]) -> str | None:

@@ -111,8 +111,54 @@ def _has_formulas(data: bytes) -> bool:
     return False
 
 
-def read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
-    """All rows of a Parquet file, typed values kept, dates as ISO texts.
+#: First bytes of pictures and recordings -> the ending of their names.
+_MEDIA = (
+    (b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif"), (b"BM", "bmp"), (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"), (b"fLaC", "flac"), (b"OggS", "ogg"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"),
+    (b"\xff\xf3", "mp3"),
+)  # fmt: skip
+_SOUNDS = ("wav", "flac", "ogg", "mp3")
+
+
+def _media_ending(data: bytes) -> str | None:
+    if data[:4] == b"RIFF":
+        return {b"WAVE": "wav", b"WEBP": "webp"}.get(data[8:12])
+    return next((ending for start, ending in _MEDIA if data.startswith(start)), None)
+
+
+def _media_bytes(cell: Any) -> bytes | None:
+    """The bytes of a picture or recording as the Hub's data sets keep them: {"bytes": …, "path": …}, or plain."""
+    found = cell.get("bytes") if isinstance(cell, dict) else cell
+    return found if isinstance(found, bytes) and found else None
+
+
+def media_cells(data: bytes) -> list[bytes | None]:
+    """The bytes of the first column of pictures or recordings, a row each; a cell without any is None."""
+    import pyarrow.parquet as parquet  # noqa: PLC0415  only Parquet needs it
+
+    arrow = parquet.read_table(io.BytesIO(data))
+    for column in arrow.columns:
+        cells = column.to_pylist()
+        if _media_kind(cells):
+            return [_media_bytes(cell) for cell in cells]
+    return []
+
+
+def _media_kind(cells: list[Any]) -> str | None:
+    """Whether most cells hold pictures ("image") or recordings ("audio")."""
+    present = [found for cell in cells if (found := _media_bytes(cell)) is not None]
+    endings = [ending for found in present[:50] if (ending := _media_ending(found))]
+    if not endings or len(endings) < 0.5 * len(present[:50]) or len(present) < 0.5 * len(cells):
+        return None
+    return "audio" if endings[0] in _SOUNDS else "image"
+
+
+def read_parquet(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
+    """All rows of a Parquet file, typed values kept, dates as ISO texts; the first column of pictures or recordings
+    becomes a column of names (image/000012.png is the one of row 12).
+
+    Returns:
+        The format (parquet, parquet-images, parquet-audio), the frame and the notes.
 
     Raises:
         PlainError: file-unreadable, file-too-large.
@@ -123,14 +169,33 @@ def read_parquet(data: bytes, name: str) -> tuple[pd.DataFrame, list[str]]:
     try:
         file = parquet.ParquetFile(io.BytesIO(data))
         arrow = _read_capped(file, name)
-        columns = [[clean_value(cell) for cell in column.to_pylist()] for column in arrow.columns]
+        form, columns = _parquet_columns([column.to_pylist() for column in arrow.columns])
         names = [str(column) for column in arrow.column_names]
     except PlainError:
         raise
     except Exception as error:
         raise _damaged(name, "a Parquet file", error) from error
     keep = [position for position, column in enumerate(names) if column != "__index_level_0__"]
-    return make_frame(unique_names([names[p] for p in keep], notes), [columns[p] for p in keep]), notes
+    return form, make_frame(unique_names([names[p] for p in keep], notes), [columns[p] for p in keep]), notes
+
+
+def _parquet_columns(columns: list[list[Any]]) -> tuple[str, list[list[Any]]]:
+    """The format, and the columns as plain values."""
+    form, plain = "parquet", []
+    for cells in columns:
+        kind = _media_kind(cells) if form == "parquet" else None
+        if kind is None:
+            plain.append([clean_value(cell) for cell in cells])
+            continue
+        form = "parquet-images" if kind == "image" else "parquet-audio"
+        found = [_media_bytes(cell) for cell in cells]
+        plain.append(
+            [
+                f"{kind}/{row:06}.{_media_ending(data) or 'bin'}" if data is not None else None
+                for row, data in enumerate(found, start=1)
+            ]
+        )
+    return form, plain
 
 
 def _read_capped(file: Any, name: str) -> Any:

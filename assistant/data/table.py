@@ -77,15 +77,18 @@ class Table:
 
     Attributes:
         name: the file's name as the person knows it.
-        format: csv, txt, conll, fasttext, json, jsonl, xlsx, parquet, zip, zip-text, zip-images, zip-audio.
+        format: csv, txt, conll, fasttext, json, jsonl, xlsx, parquet, parquet-images, parquet-audio, zip, zip-text,
+            zip-images, zip-audio.
         frame: one row an example; dtype object, texts as str, missing cells None, lists and records as they are.
         notes: what was guessed or repaired while reading, as sentences.
+        content: the file itself, where the rows name pictures or recordings inside it.
     """
 
     name: str
     format: str
     frame: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    content: bytes | None = field(default=None, repr=False)
 
     @property
     def rows(self) -> int:
@@ -158,7 +161,8 @@ def read_bytes(data: bytes, name: str) -> Table:
             "A row for each example is expected below the header.",
             "Add your examples, and upload it again.",
         )  # fmt: skip
-    return Table(name, form, frame.reset_index(drop=True), notes)
+    content = data if form in archive.MEDIA_FORMATS else None
+    return Table(name, form, frame.reset_index(drop=True), notes, content)
 
 
 def _read(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
@@ -166,7 +170,7 @@ def _read(data: bytes, name: str) -> tuple[str, pd.DataFrame, list[str]]:
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _read_zip(data, name)
     if data.startswith(b"PAR1"):
-        return "parquet", *sheets.read_parquet(data, name)
+        return sheets.read_parquet(data, name)
     _refuse_binary(data, name)
     text, repairs = decode(data)
     if looks_like_json(text) or suffix in (".json", ".jsonl", ".ndjson"):
@@ -233,11 +237,12 @@ def write_rows(table: Table, path: Path | str) -> None:
     columns = [table.frame[name].tolist() for name in table.frame.columns]
     with Path(path).open("w", encoding="utf-8", newline="\n") as stream:
         for cells in zip(*columns, strict=True):
-            row = {name: _plain(cell) for name, cell in zip(names, cells, strict=True)}
+            row = {name: plain_cell(cell) for name, cell in zip(names, cells, strict=True)}
             stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _plain(cell: Any) -> Any:
+def plain_cell(cell: Any) -> Any:
+    """A cell as JSON takes it: missing numbers are null."""
     if cell is None or isinstance(cell, (str, bool, int)):
         return cell
     if isinstance(cell, float):

@@ -296,6 +296,7 @@ def launch(session: Session, host: str = "127.0.0.1", port: int | None = 7860, *
     if block:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that everything is closed in order
     _keep_uploads_private()
+    session.apart = True
     page = build(session)
     page.queue(default_concurrency_limit=ANSWERS_AT_ONCE, max_size=200)
     try:

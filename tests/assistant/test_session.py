@@ -305,7 +305,7 @@ def test_a_run_that_cannot_be_made_leaves_nothing(
     def full(table: object, path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("assistant.data.table.write_rows", full)
+    monkeypatch.setattr("assistant.data.desk.write_rows", full)
     assert session.say(conversation, "start finish").replies[0].text == "start_run: disk-full"
     assert session.runs() == []
     assert list(session.home.runs.iterdir()) == []
@@ -461,10 +461,10 @@ def test_the_process_of_the_words_knows_no_torch() -> None:
 
 
 def test_a_plan_made_without_a_chat(session: Session, rows: Path) -> None:
-    from assistant.data.table import read_table
+    from assistant.data.stored import Stored
 
     plan = Plan.model_validate({"task": "text-classification", "base_model": "finish"})
-    row = create_run(session, plan, {"train": read_table(rows)}, title="by hand")
+    row = create_run(session, plan, {"train": Stored(rows, rows.name)}, title="by hand")
     assert session.wait(row.run) == "finished"
     assert session.store.untold() == []
 
