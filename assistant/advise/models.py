@@ -140,8 +140,12 @@ def _reason(need: Need, model: Model, foreign: bool) -> str:
         return _starter_reason(model, "it starts at once")
     gpu = need.machine.gpu
     if foreign and model.multilingual and need.data.language:
+        several = [language_name(code) for code in need.data.languages[:3]]
+        look = f"are in several languages ({', '.join(several)} and so on)"
+        if len(need.data.languages) < 3:
+            look = f"look {language_name(need.data.language)}"
         return (
-            f"Your texts look {language_name(need.data.language)}; it was trained on that language and many more. "
+            f"Your texts {look}; it was trained on {'these' if len(several) > 2 else 'that language'} and many more. "
             "Runner-up: an English model, which would read them badly."
         )
     if gpu:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.advise import facts, tool
+from assistant.advise import estimate, facts, tool
+from assistant.advise.hardware import Hardware
 from assistant.chat import own_figures, replies, run_answers, why_not
 from assistant.chat.explain import Concept, page, pages
 from assistant.chat.intents import is_plan_path
@@ -258,11 +259,32 @@ def _time(state: State) -> Reply:
             "take some minutes on a laptop, without a graphics card. Add your file and I estimate time and "
             "memory before anything starts."
         )
-    limit = plan.training.max_minutes
-    text = (
-        "The plan card shows the time and memory that I expect, as a range; the first measured steps correct it "
-        "while it runs."
+    parts = [_expected(state, plan), replies.reason("training.max_minutes", plan) if plan.training.max_minutes else ""]
+    parts.append("The first measured steps correct the time left while it runs.")
+    options = [replies.START, replies.MEASURE, replies.FASTER]
+    return Reply(text=" ".join(part for part in parts if part), options=options)
+
+
+#: A cheap rented machine with a card, and a quicker one, to compare with.
+_RENTED = ("t4-small", "a10g-small")
+
+
+def _expected(state: State, plan: Plan) -> str:
+    """Time, memory and disk here, and what the same would take and cost on rented machines."""
+    file = next((file for file in reversed(state.files) if file.role == "train"), None)
+    if file is None or not state.hardware:
+        return "The plan card shows the time and memory that I expect, as a range."
+    profile, hardware = Profile.model_validate(file.profile), Hardware.model_validate(state.hardware)
+    here = estimate.sentence(estimate.estimate(plan, profile, hardware))
+    if plan.compute.target != "local" or hardware.gpus:
+        return here
+    rented = []
+    for flavor in _RENTED:
+        there = plan.changed({"compute.target": "hf_jobs", "compute.flavor": flavor})
+        cost = estimate.estimate(there, profile, hardware)
+        low, high = estimate.readable_seconds(cost.seconds_low), estimate.readable_seconds(cost.seconds_high)
+        rented.append(f"{flavor}: {low} to {high}, ${cost.dollars_low:.2f} to ${max(cost.dollars_high, 0.01):.2f}")
+    return (
+        f"Here: {here[:1].lower()}{here[1:]} On a rented machine with a graphics card, by list prices that change "
+        f"({'; '.join(rented)}); this version runs on your own machine."
     )
-    if limit:
-        text += f" {replies.reason('training.max_minutes', plan)}"
-    return Reply(text=text, options=[replies.START, replies.FASTER])

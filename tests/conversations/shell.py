@@ -139,7 +139,7 @@ class Shell:
     """One conversation and everything around it."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = State(hardware=LAPTOP.model_dump(mode="json"))
         self.replies: list[Reply] = []
         self.effects: list[Effect] = []
         self.intent: Intent | None = None

@@ -186,3 +186,26 @@ def test_lookup_never_fails() -> None:
     assert catalog.lookup(None).id == catalog.STARTER
     assert catalog.lookup("minilm").id == catalog.STARTER
     assert catalog.lookup("/home/anna/my-model").listed is False
+
+
+_PERMISSIVE = ("apache-2.0", "mit", "bsd", "cc-by-4.0")
+_TEXT_TASKS = (
+    "text-classification", "token-classification", "question-answering", "text2text-generation", "text-generation",
+    "preference-tuning", "sentence-similarity", "automatic-speech-recognition", "image-text-to-text",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("task", get_args(Task))
+def test_every_task_has_free_models_small_enough_for_a_laptop(task: Task) -> None:
+    free = [model for model in catalog.find(task) if model.licence.startswith(_PERMISSIVE) and not model.gated]
+    assert any(model.parameters < 300e6 for model in free), [model.id for model in free]
+    assert len(free) >= 2
+    if task in _TEXT_TASKS:
+        assert any(model.multilingual for model in free)
+
+
+@pytest.mark.parametrize("task", get_args(Task))
+def test_no_default_of_a_task_is_gated_or_not_free(task: Task) -> None:
+    for tier in ("small", "balanced", "accurate", "multilingual_small", "multilingual"):
+        model = catalog.default(task, tier)
+        assert model is None or (model.licence.startswith(_PERMISSIVE) and not model.gated), model
