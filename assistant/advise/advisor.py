@@ -21,7 +21,7 @@ from assistant.advise.draft import Draft
 from assistant.advise.facts import DataFacts
 from assistant.advise.hardware import Hardware
 from assistant.errors import PlainError
-from recipes.plan import ROLES, Plan, Problem, Task
+from recipes.plan import CLASSIFICATION, ROLES, Plan, Problem, Task
 
 if TYPE_CHECKING:
     from assistant.data.profile import ColumnProfile, Profile
@@ -134,7 +134,7 @@ def _start(
         path = f"data.columns.{role}"
         draft.choose(path, names, _about(facts.names_of(names), guess))
     problem: Problem | None = None
-    if task == "text-classification":
+    if task in CLASSIFICATION:
         problem = _problem(draft, profile, columns, guess)
         if guess and problem == "multi_label_classification" and not draft.wished("data.label_separator"):
             draft.values["data.label_separator"] = guess.label_separator or _separator(profile, columns)
@@ -215,7 +215,7 @@ def _translation(profile: Profile | None, plan: Plan) -> tuple[str, ...]:
 
 def _judgement(data: DataFacts, draft: Draft, task: str) -> None:
     """Metric and split."""
-    if task == "text-classification":
+    if task in CLASSIFICATION:
         _metric(data, draft)
     if data.test_rows is None:
         rows = data.rows
@@ -225,7 +225,7 @@ def _judgement(data: DataFacts, draft: Draft, task: str) -> None:
             f"{counted} are kept aside for the verdict and never trained on. Runner-up: half as many, with a less sure "
             "verdict."
         )
-        if rows < training.FEW_ROWS and task == "text-classification":
+        if rows < training.FEW_ROWS and task in CLASSIFICATION:
             reason = (
                 "So few rows are judged by repeated cross-validation: each row is tested by a model that never saw it."
             )

@@ -99,7 +99,7 @@ def _recommended(need: Need, draft: Draft) -> tuple[Model, str]:
     on_gpu = need.machine.gpu is not None
     starter = catalog.default(need.task, "starter")
     if need.offline and starter and not _avoided(starter, draft):
-        return starter, _starter_reason(starter, "no network is needed for it")
+        return starter, _starter_reason(starter, "no network is needed for it", need.task)
     speaks = catalog.default(need.task, "balanced" if on_gpu else "small")
     foreign = speaks is not None and not speaks.speaks(need.data.language)
     for tier in _tiers(on_gpu, foreign, draft.preference):
@@ -128,16 +128,18 @@ def _avoided(model: Model, draft: Draft) -> bool:
     return any(item in word for item in draft.avoid for word in words)
 
 
-def _starter_reason(model: Model, why: str) -> str:
+def _starter_reason(model: Model, why: str, task: str) -> str:
+    better = catalog.default(task, "balanced")
+    other = better.name if better is not None and better.id != model.id else "a larger model"
     return (
         f"It is installed here, so {why}; with {model.size_text} parameters a processor can train it in minutes. "
-        "Runner-up with a network and a graphics card: ModernBERT base, often a little more accurate."
+        f"Runner-up with a network and a graphics card: {other}, often a little more accurate."
     )
 
 
 def _reason(need: Need, model: Model, foreign: bool) -> str:
     if model.starter:
-        return _starter_reason(model, "it starts at once")
+        return _starter_reason(model, "it starts at once", need.task)
     gpu = need.machine.gpu
     if foreign and model.multilingual and need.data.language:
         several = [language_name(code) for code in need.data.languages[:3]]

@@ -13,7 +13,7 @@ from assistant.advise.facts import DataFacts
 from assistant.advise.hardware import Hardware
 from assistant.advise.models import language_name, memory_limit
 from assistant.errors import PlainError
-from recipes.plan import Plan
+from recipes.plan import CLASSIFICATION, Plan
 
 ENOUGH_PER_CLASS = 50  # rows a class from which the result is usually worth trusting [judgement]
 
@@ -21,7 +21,7 @@ ENOUGH_PER_CLASS = 50  # rows a class from which the result is usually worth tru
 def about_data(plan: Plan, data: DataFacts, model: Model) -> list[str]:
     """Sentences on the data's size, balance and language."""
     said = []
-    if plan.task == "text-classification":
+    if plan.task in CLASSIFICATION:
         said += _size(plan, data)
     elif data.rows < 50:
         said.append(
@@ -29,7 +29,8 @@ def about_data(plan: Plan, data: DataFacts, model: Model) -> list[str]:
             "first hint."
         )
     if data.missing:
-        said.append(f"{data.missing:,} rows lack a text or a label and will be left out.")
+        what = CLASSIFICATION.get(plan.task or "", "text")
+        said.append(f"{data.missing:,} rows lack a {what} or a label and will be left out.")
     unknown = [code for code in (data.languages or (data.language,))[:3] if code and not model.speaks(code)]
     if unknown:
         said.append(
@@ -124,15 +125,15 @@ def problem(plan: Plan, model: Model, data: DataFacts, hardware: Hardware, expec
             "Fine-tuning suits those; for tables of numbers gradient boosting (scikit-learn) is better and quicker.",
             "Add a file with a column of texts, or name the column to learn from.",
         )
-    if plan.task == "text-classification" and data.classes == 1:
+    if plan.task in CLASSIFICATION and data.classes == 1:
         return PlainError(
             "one-class",
             f"All {data.rows:,} rows have the same label.",
             "A classifier needs at least two kinds of rows.",
             "Add rows of another class, or name another label column.",
         )
-    if plan.method.name == "qlora" and (machine.gpu is None or plan.task == "text-classification"):
-        why = "this machine has none" if machine.gpu is None else "and is not built in for text classification"
+    if plan.method.name == "qlora" and (machine.gpu is None or plan.task in CLASSIFICATION):
+        why = "this machine has none" if machine.gpu is None else "and is not built in for classification"
         return PlainError(
             "qlora-needs-gpu",
             f"QLoRA keeps the model in 4 bits, which needs an NVIDIA graphics card; {why}.",

@@ -67,7 +67,37 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
         )  # fmt: skip
     if method != "head" and task not in ("preference-tuning",):
         draft.choose("training.early_stopping", 3, "Stops after 3 looks without gain. Runner-up: never.")
-    draft.choose("evaluation.metric", *_metric(task, data, model, defaults))
+    if task == "image-classification":
+        _pictures(data, method, draft)
+    else:
+        draft.choose("evaluation.metric", *_metric(task, data, model, defaults))
+
+
+def _pictures(data: DataFacts, method: str, draft: Draft) -> None:
+    """What a plan for pictures must beat, and how its body is trained (AugReg, timm, BiT)."""
+    draft.choose(
+        "evaluation.baselines", ("majority", "picture_statistics", "nearest_centroid"),
+        "Always the most frequent class, colours and edges alone, and the nearest class average of what the pretrained "
+        "model sees. Runner-up: also the same architecture without pretraining, a second training.",
+    )  # fmt: skip
+    if data.uneven:
+        draft.choose(
+            "training.class_weights", "balanced",
+            "The classes are uneven: rare ones count more, or they would be ignored. Runner-up: every row the same.",
+        )  # fmt: skip
+    if method in ("full", "last_layers"):
+        draft.choose(
+            "training.layer_decay", 0.75,
+            "Each block moves three quarters as fast as the one above: the lower ones see edges and textures, which "
+            "are the same everywhere (timm's default). Runner-up: 1, all alike.",
+        )  # fmt: skip
+    if method != "head":
+        draft.choose("training.weight_decay", 0.05, "Usual for pictures (timm). Runner-up: 0.01.")
+        draft.choose(
+            "training.augmentation", True,
+            "Each pass sees the pictures cropped, mirrored and tinted a little differently, so that they are not "
+            "learned by heart. Runner-up: as they are, for letters, digits and arrows, which must not be mirrored.",
+        )  # fmt: skip
 
 
 def _method(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft) -> str:
@@ -80,7 +110,8 @@ def _method(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft
     method = str(draft.choose("method.name", wanted, reason))
     if method == "last_layers":
         draft.choose(
-            "method.layers", half(model), "Half of the layers: the lower ones hold general knowledge. Runner-up: all."
+            "method.layers", half(model) if model.layers else 4,
+            "Half of the layers: the lower ones hold general knowledge. Runner-up: all.",
         )
     if method in ("lora", "qlora"):
         rank = 32 if task == "automatic-speech-recognition" else 16
@@ -145,7 +176,15 @@ def _learning_rate(task: str, model: Model, method: str, defaults: Defaults) -> 
         rate = 3e-5
     elif task in ("token-classification", "sentence-similarity") and model.parameters <= 40e6:
         rate = 1e-4
+    elif task == "image-classification" and not _is_transformer(model):
+        rate = 5e-4
     return rate, f"What suits this way of training {model.name}. Runner-up: {rate / 2:.2g}, slower and safer."
+
+
+def _is_transformer(model: Model) -> bool:
+    """Whether a vision model is a transformer; convolutional networks bear a higher learning rate."""
+    name = model.id.lower()
+    return any(word in name for word in ("vit", "dino", "deit", "swin", "beit", "siglip", "clip"))
 
 
 def adapter_rate(model: Model) -> float:

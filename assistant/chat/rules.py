@@ -16,14 +16,14 @@ from functools import cached_property
 from typing import Any, cast
 
 from assistant.advise import catalog
-from assistant.chat import controls, lexicon, mentions, numbers, offers, phrases, run_answers, second, starter, words
+from assistant.chat import controls, lexicon, mentions, numbers, offers, phrases, references, run_answers, second, starter, words
 from assistant.chat.intents import checked_paths, intent
 from assistant.chat.method import read_compute, read_method, read_publish
 from assistant.chat.questions import read_definition, read_question
 from assistant.chat.settings import read_settings
 from assistant.chat.tasks import SURE, TaskReading, read_columns, read_task
 from assistant.chat.turns import FileCard, Intent, State
-from recipes.plan import Plan, Task
+from recipes.plan import CLASSIFICATION, Plan, Task
 
 _TRAINS = re.compile(
     r"\b(?:train|teach|fine-?tun|finetun|retrain|re-train)\w*|\b(?:build|make|create|develop|get|want|need|have|give"
@@ -178,6 +178,8 @@ class Message:
         """Dotted plan paths that the words set, task and columns left aside."""
         rows = self.file.profile.get("rows") if self.file else None
         found = read_settings(self.text, self.plan, rows if isinstance(rows, int) else None)
+        if not found and not self.state.trying:
+            found = references.read_again(self.text, self.state)
         model = catalog.lookup(self.plan.base_model) if self.plan and self.plan.base_model else None
         found |= read_method(self.text, layers=model.layers if model else None)
         found |= read_compute(self.text)
@@ -191,7 +193,17 @@ class Message:
     @cached_property
     def columns(self) -> dict[str, Any]:
         task = self.task.task or (self.plan.task if self.plan else None) or (_first_guess(self.file) or {}).get("task")
-        return checked_paths(read_columns(self.text, self.file, task))
+        return checked_paths(self._columns_by_reference(task) | read_columns(self.text, self.file, task))
+
+    def _columns_by_reference(self, task: str | None) -> dict[str, Any]:
+        """Columns that the words mean without naming them: a direction, "the other one"."""
+        if self.file is None:
+            return {}
+        columns, guess = self.file.profile.get("columns", []), _first_guess(self.file)
+        now = references.columns_at_hand(self.plan, guess)
+        other = references.other_column(self.text, columns, str(now.get("label")))
+        found = {"data.columns.label": other} if other else {}
+        return found | references.read_direction(self.text, columns, task or (guess or {}).get("task"), now)
 
 
 def _first_guess(file: FileCard | None) -> dict[str, Any] | None:
@@ -466,6 +478,8 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
     results = name in ("status", "report", "improve", "export", "check_data", "predict")
     if results and strong and not _says_no_training(text):
         return True
+    if name == "compare":
+        return message.task.score >= SURE and not _OF_RUNS.search(text)
     if name == "improve":
         better = not _finished(message.state) and bool(_ACCURATE.search(text))
         return message.has_plan and (named or better)
@@ -476,6 +490,10 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
     if name == "check_data":
         return bool(message.settings) and not _says_no_training(text)
     return name in ("stop", "resume", "evaluate") and bool(message.settings)
+
+
+#: What a comparison is about, where it is no comparison of texts.
+_OF_RUNS = re.compile(r"\b(?:runs?|trainings?|models?|experiments?|results?|scores?|last|previous|before|attempts?)\b")
 
 
 def _goes_on(message: Message) -> bool:
@@ -519,7 +537,7 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     if message.files_now:
         if _TEST_FILE.search(text) and message.plan is not None and message.plan.data.source:
             return intent("change", **{**_as_change(message, slots), "data.test_source": message.files_now[-1].name})
-        return intent("plan", **slots)
+        return _about_the_new_file(message, slots) or intent("plan", **slots)
     if controls.is_help(text) and not (
         score >= 1.4 and (_TRAINS.search(text) or _WISHES.search(text)) and len(text.split()) > 6
     ):
@@ -535,6 +553,15 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     if settings and (message.plan is not None or len(settings) > 1 or message.models.wanted):
         return intent("plan", **slots)
     return _last_resort(message)
+
+
+def _about_the_new_file(message: Message, slots: dict[str, Any]) -> Intent | None:
+    """A question about a file that came with it, where no word asks for a training."""
+    text = message.text
+    if slots or message.has_plan or message.task.score >= SURE or _TRAINS.search(text):
+        return None
+    near = phrases.nearest(text, believed=0.55)
+    return intent(near) if near in ("check_data", "evaluate") else None
 
 
 def _last_resort(message: Message) -> Intent | None:
@@ -595,7 +622,7 @@ def _plan_slots(message: Message) -> dict[str, Any]:
     task = message.task
     if task.task and task.score >= SURE * 0.5:
         slots["task"] = task.task
-    if task.problem and task.task in (None, "text-classification"):
+    if task.problem and task.task in (None, *CLASSIFICATION):
         slots["problem"] = task.problem
     if message.dataset[0]:
         slots["data.source"] = message.dataset[0]

@@ -187,6 +187,20 @@ def join_text(record: Record, columns: list[str]) -> str:
     return "\n".join(parts).encode("utf-8", "replace").decode("utf-8")
 
 
+def file_in(folder: Path, named: str) -> Path | None:
+    """The file that a row names, as `media/train/000001.png`: beside the rows; None outside of the folder, or absent.
+
+    Args:
+        folder: the run's folder (its rows lie in `data/`), or the one that a file of rows lies in.
+    """
+    root = folder.resolve()
+    for base in (root, root / "data", root / "data" / "media"):
+        path = (base / named.strip()).resolve()
+        if path.is_relative_to(root) and path.is_file():
+            return path
+    return None
+
+
 def label_name(value: Any) -> str | None:
     """A class as text: 1 and 1.0 are both “1”; None, NaN and blank are no label."""
     if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -332,12 +332,8 @@ def _kept_bytes(model: Any, batch: dict[str, torch.Tensor], device: Device) -> t
 
 
 def placed(rows: Rows, folder: Path) -> Rows:
-    """The rows with whole paths; a path that leads out of the folder is one of a file that is not there."""
-    inside = folder.resolve()
-    paths = []
-    for value in rows.inputs:
-        path = (inside / value.strip()).resolve()
-        paths.append(str(path) if path.is_relative_to(inside) else str(inside / "outside" / Path(value).name))
+    """The rows with whole paths; one that leads out of the folder becomes that of a file that is not there."""
+    paths = [str(data.file_in(folder, value) or folder / "missing" / Path(value).name) for value in rows.inputs]
     return Rows(paths, rows.labels, rows.names, rows.numbers, rows.groups)
 
 
