@@ -398,7 +398,7 @@ class Effects:
             self._home.forget_upload(upload)
             raise
         del mended["sentence"]
-        return FileRead(file=FileCard(id=upload, name=card.name, role=card.role, **mended))
+        return FileRead(file=FileCard(id=upload, name=card.name, role=card.role, mends=card.id, **mended))
 
     def use_example(self, arguments: dict[str, Any]) -> FileRead:
         """Bring the data of a shipped example into the conversation, as if they had been uploaded."""

@@ -8,11 +8,17 @@ from typing import Any
 from assistant.chat import outcomes, plans, replies
 from assistant.chat.talk import find_run
 from assistant.chat.turns import Answered, Effect, FileCard, Intent, Reply, RunCard, State, Turn
+from assistant.chat.wording import value_at
 
 #: States of a run that may hold a model: finished, or stopped with its best state kept.
 WITH_MODEL = ("finished", "cancelled")
 #: Words of a wish -> the finding that it is about.
 _FINDING_WORDS: tuple[tuple[str, str], ...] = (
+    ("likely-wrong-labels", r"(?:likely )?wrong labels?|mislabel|label (?:errors?|noise)|suspicious labels?|relabel"),
+    ("group-leak", r"group leak|same (?:person|people|speaker|patient|user|author|source)|both sides"),
+    ("broken-media", r"(?:broken|damaged|unreadable|corrupt\w*) (?:media|files?|pictures?|images?|photos?|audio"
+                     r"|recordings?|clips?)"),
+    ("silent-audio", r"silen(?:t|ce)"),
     ("near-duplicates", r"near[- ]?dup|almost the same|similar rows|near copies"),
     ("duplicates", r"duplic|doubles?\b|double (?:rows|entries)|copies|repeat|same row|de-?dup"),
     ("missing-text", r"(?:empty|blank|missing) texts?|without (?:a )?text|empty messages"),
@@ -49,7 +55,17 @@ def check_data(state: State, text: str, intent: Intent, files_now: tuple[FileCar
             said = [Reply(text="That is what is wrong with it: I could not read it. Please add it in another form.")]
         return Turn(state=state, replies=said)
     keep = state.model_copy(update={"pending": pending}) if files_now else state
-    return Turn(state=keep, replies=[replies.checked(file)])
+    return Turn(state=keep, replies=[replies.checked(file.model_copy(update={"findings": _open(state, file)}))])
+
+
+def _open(state: State, file: FileCard) -> list[dict[str, Any]]:
+    """The findings that the plan at hand does not settle already."""
+    plan = state.plan
+
+    def settled(change: dict[str, Any]) -> bool:
+        return plan is not None and bool(change) and all(value_at(plan, path) == change[path] for path in change)
+
+    return [finding for finding in file.findings if not settled(finding.get("change") or {})]
 
 
 def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -58,7 +74,7 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
     file = files_now[-1] if files_now else _training_file(state)
     if file is None:
         return Turn(state=state, replies=[replies.no_file_to_check()])
-    fixable = [finding for finding in file.findings if finding.get("fixable")]
+    fixable = [finding for finding in _open(state, file) if finding.get("fixable")]
     code = intent.slots.get("code") or _finding_meant(text, fixable)
     named = next((finding for finding in fixable if finding.get("code") == code), None)
     if named is None and len(fixable) == 1 and not _finding_meant(text, []):
@@ -76,8 +92,17 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
             state=state,
             replies=[replies.which_fix(fixable) if len(fixable) > 1 else replies.nothing_to_fix(file.findings)],
         )
-    effect = Effect(kind="fix_data", arguments={"file": file.id, "code": named["code"]})
-    return Turn(state=state.model_copy(update={"pending": f"prepared:fix:{named['code']}"}), effects=[effect])
+    if named.get("change"):  # mended by the plan: the rows stay as they are
+        return plans.change(state, text, Intent(name="change", slots=dict(named["change"])), files_now)
+    chosen = str(named["other_fix"]) if named.get("other_fix") and _OTHER_FIX.search(text.casefold()) else named["code"]
+    effect = Effect(kind="fix_data", arguments={"file": file.id, "code": chosen})
+    return Turn(state=state.model_copy(update={"pending": f"prepared:fix:{chosen}"}), effects=[effect])
+
+
+#: Words for setting labels right, where leaving the rows out is the other way.
+_OTHER_FIX = re.compile(
+    r"\bcorrect|\brelabel|\bre-?label|\bset (?:them|the|these)|\bchange (?:them|the|these)|right label"
+)
 
 
 def _finding_meant(text: str, findings: list[dict[str, Any]]) -> str | None:

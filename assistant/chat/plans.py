@@ -305,7 +305,8 @@ def _other_labels(state: State, plan: Plan) -> list[str]:
     if file is None or not isinstance(label, str) or "data.columns.label" in state.wish or _names_it(state.goal, label):
         return []
     best = next((guess for guess in file.guesses if (guess.get("columns") or {}).get("label") == label), None)
-    return [str(guess["columns"]["label"]) for guess in _rivals(file.guesses, best)] if best else []
+    others = [str(guess["columns"]["label"]) for guess in _rivals(file.guesses, best)] if best else []
+    return [name for name in others if name not in plan.data.columns.values()]
 
 
 def _names_it(goal: str, label: str) -> bool:
@@ -437,7 +438,22 @@ def _change_draft(state: State, wish: dict[str, Any], extra: list[Reply]) -> Tur
 
 
 def undo(state: State) -> Turn:
-    """Take the last change back."""
+    """Take the last change back: of the plan, or of the data where there is no plan yet."""
+    last = _training_file(state)
+    if not state.history and last is not None and last.mends:
+        files = [file for file in state.files if file is not last]
+        state = state.model_copy(update={"files": files})
+        whole = _training_file(state)
+        if whole is not None:
+            said = [replies.unmended(whole)]
+            if state.plan is None or state.plan.base_model is None:
+                return Turn(state=state, replies=said)
+            state = state.model_copy(update={"pending": "prepared:new"})
+            return Turn(state=state, replies=said, effects=[prepare(state, whole, state.wish)])
+    if not state.history and last is not None and "data.columns.group" in state.wish:
+        wish = {path: value for path, value in state.wish.items() if path != "data.columns.group"}
+        state = state.model_copy(update={"wish": wish, "pending": "prepared:new"})
+        return Turn(state=state, effects=[prepare(state, last, wish)])
     if not state.history or state.plan is None:
         return Turn(state=state, replies=[replies.nothing_to_undo()])
     before, after = state.plan, state.history[-1]
@@ -463,8 +479,8 @@ def _files_without_mended(state: State, after: Plan) -> list[FileCard]:
     """When the last change was a mended copy of the data, the original is the file to learn from again."""
     last = state.history[-1]
     same = state.plan is not None and state.plan.model_dump(exclude={"reasons"}) == last.model_dump(exclude={"reasons"})
-    named = [file for file in state.files if file.name == after.data.name]
-    return [file for file in state.files if file is not named[-1]] if same and len(named) > 1 else state.files
+    mended = [file for file in state.files if file.name == after.data.name and file.mends]
+    return [file for file in state.files if file is not mended[-1]] if same and mended else state.files
 
 
 def starter_came(turn: Turn) -> Turn:

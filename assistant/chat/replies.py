@@ -318,7 +318,7 @@ def checked(file: FileCard) -> Reply:
     found = "**What I found**\n" + "\n".join(problems) if problems else "I found nothing wrong in the rows."
     notes = "".join(f"\n- {note}" for note in _notes(profile))
     fixable = [finding for finding in file.findings if finding.get("fixable")]
-    options = [fix_option(finding) for finding in fixable[:3]]
+    options = [option for finding in fixable[:3] for option in fix_options(finding)]
     return Reply(
         text=f"{head}\n\n**Columns**\n" + "\n".join(columns) + f"\n\n{found}{notes}",
         card="data",
@@ -327,9 +327,20 @@ def checked(file: FileCard) -> Reply:
     )
 
 
+def fix_options(finding: Mapping[str, Any]) -> list[Option]:
+    """The buttons that mend one finding: one for each way to do it."""
+    other = Option(label="Set the likely labels", say="correct the wrong labels")
+    return [fix_option(finding), *([other] if finding.get("other_fix") == "set-likely-labels" else [])]
+
+
 def fix_option(finding: Mapping[str, Any]) -> Option:
     """A button that mends one finding."""
     name = str(finding.get("code", "")).replace("-", " ")
+    column = (finding.get("change") or {}).get("data.columns.group")
+    if column:
+        return Option(label=f"Split by {safe(column, 40)}", say=f"fix the {name}")
+    if finding.get("other_fix"):
+        return Option(label="Leave these rows out", say=f"fix the {name}")
     return Option(label=f"Fix: {name}", say=f"fix the {name}")
 
 
@@ -361,8 +372,15 @@ def fixed(file: FileCard, before: int, sentence_code: str) -> Reply:
         text=text,
         card="data",
         data={"file": file.model_dump(mode="json"), "note": text},
-        options=[fix_option(finding) for finding in file.findings if finding.get("fixable")][:2],
+        options=[option for found in file.findings if found.get("fixable") for option in fix_options(found)][:2],
     )
+
+
+def unmended(file: FileCard) -> Reply:
+    """A mending of the data was taken back."""
+    rows = int(file.profile.get("rows") or 0)
+    text = f"Taken back: I work with {code(file.name)} as it was before, {many(rows, 'row')}."
+    return Reply(text=text, card="data", data={"file": file.model_dump(mode="json"), "note": text})
 
 
 def nothing_to_fix(findings: Sequence[Mapping[str, Any]]) -> Reply:
@@ -376,7 +394,7 @@ def which_fix(findings: Sequence[Mapping[str, Any]]) -> Reply:
     """Several findings could be meant."""
     return Reply(
         text="Which of these should I fix?\n" + "\n".join(finding_lines(findings, 8)),
-        options=[fix_option(f) for f in findings[:4]],
+        options=[option for finding in findings[:4] for option in fix_options(finding)],
     )
 
 

@@ -39,6 +39,7 @@ class FileCard(Value):
     guesses: list[dict[str, Any]] = Field(default_factory=list)  # roles.TaskGuess dumps, best first
     findings: list[dict[str, Any]] = Field(default_factory=list)  # doctor.Finding dumps
     role: Literal["train", "test"] = "train"
+    mends: str = ""  # a mended copy: the id of the file that it was made from
 
 
 class RunCard(Value):
