@@ -78,9 +78,10 @@ def _said(state: State, event: Said) -> Turn:
     pending = state.pending or ""
     files_now = new_files(state)
     wanted = rules.read(event.text, state, files_now)
-    if event.second is None:
-        return act(state, event.text, wanted, files_now, pending)
-    decided = second.decide(wanted, event.second, event.text, state, files_now)
+    decided = wanted
+    if event.second is not None:
+        decided = second.decide(wanted, event.second, event.text, state, files_now)
+    state = state.model_copy(update={"guessed": second.guessed(state.guessed, wanted, decided)})
     turn = act(state, event.text, decided, files_now, pending)
     if decided == wanted or decided.name not in second.PLANS:
         return turn

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assistant.advise import tool
+from assistant.advise.draft import ASKED
 from assistant.chat import offers, replies, starter
 from assistant.chat.intents import PSEUDO_PATHS, is_plan_path
 from assistant.chat.mentions import next_size
@@ -262,7 +263,7 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
     state = state.model_copy(update={"pending": None})
     if event.problem is not None and event.plan.base_model is None:
         return _no_plan(state, event)
-    before, after = state.plan, event.plan
+    before, after = state.plan, _attributed(event.plan, state.guessed)
     said: list[Reply] = []
     if why.startswith("improve:"):
         after = _proposed(after, before, why.removeprefix("improve:"))
@@ -336,11 +337,18 @@ def _start_at_once(state: State, said: list[Reply], event: PlanPrepared) -> Turn
     return turn.model_copy(update={"replies": [*said, *turn.replies]})
 
 
+def _attributed(plan: Plan, guessed: Sequence[str]) -> Plan:
+    """The plan with the truth about the choices that a second reader took from unclear words."""
+    said = "A second reader took your words for this."
+    reasons = {path: said for path in guessed if plan.reasons.get(path) == ASKED}
+    return plan.changed({"reasons": {**plan.reasons, **reasons}}) if reasons else plan
+
+
 def _proposed(after: Plan, before: Plan | None, run: str) -> Plan:
     """The plan whose changes were proposed, not asked for."""
     if before is None:
         return after
-    changed, asked = changed_paths(before, after), "You asked for it."
+    changed, asked = changed_paths(before, after), ASKED
     reasons = {
         path: f"My proposal after run {run}." if path in changed else before.reasons.get(path, asked)
         for path, reason in after.reasons.items()

@@ -394,6 +394,14 @@ def _planned(found: Intent, state: State, files_now: Sequence[FileCard]) -> Inte
     return intent("change", **slots) if slots else None
 
 
+def guessed(before: Sequence[str], offline: Intent, decided: Intent) -> list[str]:
+    """The plan paths that rest on this reader: those that the person's own words set later are no longer among them."""
+    if decided.name == "undo":
+        return []
+    new = [path for path in decided.slots if path not in offline.slots] if decided.name in PLANS else []
+    return [*(path for path in before if path not in decided.slots), *new]
+
+
 def _detail(found: Intent) -> str:
     """The slot that belongs into the question: a run, a finding or a format."""
     key = {"stop": "run", "resume": "run", "delete_run": "run", "fix_data": "code", "export": "format"}.get(found.name)

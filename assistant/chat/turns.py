@@ -62,6 +62,7 @@ class State(Value):
     problem: dict[str, str] | None = None  # why the plan at hand cannot run (a PlainError's parts)
     nearest: dict[str, Any] = Field(default_factory=dict)  # with a problem: the changes that make the plan work
     starter: dict[str, Any] | None = None  # the base model that must be downloaded first: name, title, mb
+    guessed: list[str] = Field(default_factory=list)  # paths of the wish that a second reader took from unclear words
     goal: str = ""  # the first request, in the person's words
     files: list[FileCard] = Field(default_factory=list)
     runs: list[RunCard] = Field(default_factory=list)  # every run of this home, oldest first

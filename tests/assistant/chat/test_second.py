@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assistant.chat import dialogue, replies, rules, second
 from assistant.chat.intents import INTENTS
-from assistant.chat.turns import FileCard, Intent, RunCard, Said, State, Turn
+from assistant.chat.turns import FileCard, Intent, PlanPrepared, RunCard, Said, State, Turn
 from recipes.plan import Plan
 from tests.assistant.chat import cards
 
@@ -222,6 +222,19 @@ def test_a_plan_at_hand_is_changed_so_that_undo_has_it() -> None:
     assert turn.intent == Intent(name="change", slots={"training.epochs": 9.0})
     assert [effect.kind for effect in turn.effects] == ["prepare_plan"]
     assert "second reader" in turn.replies[0].text and "undo" in turn.replies[0].text
+
+
+def test_the_plan_says_who_chose_until_the_person_does() -> None:
+    asked = said(UNCLEAR, "change", {"training.epochs": 9})
+    assert asked.state.guessed == ["training.epochs"]
+    reasons = {"training.epochs": "You asked for it.", "method.name": "You asked for it."}
+    prepared = PlanPrepared(plan=PLAN.changed({"training.epochs": 9, "reasons": reasons}))
+    plan = dialogue.step(asked.state, prepared).state.plan
+    assert plan is not None
+    assert "second reader" in plan.reasons["training.epochs"]
+    assert plan.reasons["method.name"] == "You asked for it."
+    own = dialogue.step(asked.state, Said(text="5 epochs"))
+    assert own.state.guessed == []
 
 
 def test_an_echo_of_the_plan_is_no_change() -> None:
