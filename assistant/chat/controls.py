@@ -62,7 +62,8 @@ _START_WORDS = words_of(
     """
 )
 _STOP = re.compile(
-    r"\b(?:stop|stopping|stops|cancel\w*|abort\w*|halt\w*|interrupt\w*|kill|end (?:it|the|this|that|my)|quit|pause\w*"
+    r"\b(?:stop|stopping|stops|cancel(?:ling)?|abort(?:ing)?|halt(?:ing)?|interrupt(?:ing)?|kill|quit|paus(?:e|ing)"
+    r"|end (?:it|the|this|that|my)|(?:be|get|it) (?:stopped|cancel+ed|aborted|halted|interrupted|paused)"
     r"|terminate"
     r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
     r"|it|this) is enough|that will do)\b|^enough\b"
@@ -149,8 +150,19 @@ def run_numbers(text: str) -> list[int | str]:
     return list(dict.fromkeys(numbers))
 
 
+#: Negative words that say yes, and questions that nobody answers.
+_YES_ALL_THE_SAME = re.compile(
+    r"\b(?:sure |yeah |yes |ok(?:ay)? |well )?why not\b|\b(?:there is )?(?:no|without) (?:problem|objections?|doubt"
+    r"|more changes|further changes|need to change anything)s?\b|\b(?:what are you|what are we) waiting for\b"
+    r"|\b(?:i have )?nothing (?:else |more )?to (?:add|change)\b"
+)
+
+
 def is_start(text: str) -> bool:
     """A yes and nothing else; "train a model" and "train on this file" ask for a plan."""
+    text = _YES_ALL_THE_SAME.sub("yes", text)
+    if re.match(r"(?:so |and |hey )?(?:is|are|was|were|has|have|did|does|do i|do we|should|must|when)\b", text):
+        return False
     match = _START.search(text)
     if not match or re.search(
         r"\b(?:train|run|start|build|make)\w* (?:me )?(?:an?|some|on (?:this|that|it|these|my)|with (?:this|that"
@@ -258,7 +270,7 @@ _REPORT = re.compile(
 )
 _COMPARE = re.compile(
     r"\bcompar\w*\b[^.;]{0,60}\b(?:runs?|trainings?|models?|experiments?|\d+|previous|last|first|them|both|results?"
-    r"|two|the other)\b|\bwhich (?:of (?:the |my )?(?:\w+ )?)?(?:runs?|one|trainings?|models?"
+    r"|two|the other)\b|\bwhich (?:of (?:the |my |our |those |these )?(?:\w+ ){0,3})?(?:runs?|one|trainings?|models?"
     r"|experiments?)(?: \w+){0,4} (?:better|best|worse|worst|wins?|won|more accurate|highest|winner)\b"
     r"|\brun \d+ (?:vs\.?|versus|against|or|compared (?:to|with)) (?:run )?\d+"
     r"|\bdifference between (?:runs? )?\d+ and (?:run )?\d+|\bdifferences? (?:between|of) (?:the "
@@ -298,24 +310,29 @@ _IMPROVE = re.compile(
     r"|\b(?:can|could) (?:it|this|that|we|you|they) (?:\w+ )?(?:do |be |get |become )?(?:any )?better\b|\bdo better\b"
     r"|\bany (?:ideas|suggestions|tips)\b[\w ]{0,30}\b(?:better|improv\w*|next)|\bhow do i get (?:it|this|that) (?:up"
     r"|better|higher)\b|\bmake it (?:better|smarter)\b|\bget better\b|\btry to beat\b|\bsuggest (?:an? "
-    r"|some )?(?:improvement|next|better)"
+    r"|some )?(?:improvement|next|better)|\b(?:get|go|come|be|bring it|push it|reach|want|need)\w* (?:it |us "
+    r"|me )?(?:above"
+    r"|over|past|beyond|at least|up to|to) \d+(?:\.\d+)? ?%"
 )
 _EXPORT = re.compile(
     r"\b(?:export\w*|download\w*)\b|\b(?:save|get|give|send|hand|fetch|take|convert|turn|need|want|have|pack|bundle"
     r"|store|write)\b[\w ,']{0,40}\b(?:onnx|gguf|ggml|safetensors|adapter|merged|weights|model files?"
     r"|files of the model|the (?:trained |finished |tuned |final )?model(?: (?:as|to|in|onto|on) |$| (?:file|folder"
-    r"|zip))|zip)\b|\b(?:onnx|gguf|ollama|llama\.?cpp|lm ?studio)\b|\bmerge the (?:adapter|lora|weights)\b"
+    r"|zip))|zip)\b|\b(?:onnx|gguf|ollama|llama\.?cpp|lm ?studio)\b"
+    r"|\bmerg(?:e|ing) (?:the |my |its )?(?:adapters?|lora|weights)\b|\b(?:adapters?|lora)(?: \w+)? merged\b"
     r"|\b(?:adapter|model|merged) files?\b"
 )
 _CHECK = re.compile(
-    r"\bcount (?:the |my |all )*(?:rows|lines|labels|classes|examples|entries)\b|\btell me (?:something "
+    r"(?:^|\bplease |\byou |\bto |\bjust |\bonly |\bfirst )(?:review|test|profile)\b[\w ]{0,25}\b(?:data|file|csv|table"
+    r"|data ?set|upload|rows|columns|spreadsheet|excel|zip|labels|quality)\b"
+    r"|\bcount (?:the |my |all )*(?:rows|lines|labels|classes|examples|entries)\b|\btell me (?:something "
     r"|more )?about (?:my|the|this|that) (?:\w+ )?(?:data|file|csv|table|set|zip|upload"
     r"|spreadsheet)\b"
     r"|\b(?:is|are) (?:something|anything|rows|values|cells|labels|texts) (?:missing|wrong|broken|empty|lacking|odd"
     r"|strange)\b"
     r"|\bwhat do (?:the|my|these|those) (?:columns|labels|rows|fields|classes) (?:mean|contain|hold|say)\b|\b(?:check"
-    r"|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|profile|validat\w*"
-    r"|review|explore|verify|diagnos\w*|go (?:over|through)|test|assess|have a look"
+    r"|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|validat\w*"
+    r"|explore|verify|diagnos\w*|go (?:over|through)|assess|have a look"
     r"|take a look)\b[\w ,']{0,35}\b(?:data|file|csv|table|data ?set|upload|rows|columns|spreadsheet|excel|zip|labels"
     r"|quality)\b"
     r"|\bwhat is (?:wrong|the (?:matter|problem|issue|trouble)|not right|off|bad)\b[\w ]{0,15}\b(?:with|about"
@@ -351,7 +368,9 @@ _DATA_PROBLEM = (
     r"|contradict\w*|wrong labels|mislabel\w*|personal (?:data|information)|phone numbers|e-?mail addresses"
     r"|names? (?:and|of) people|pii|card numbers|outliers|too (?:long|short) (?:texts|rows)|rare classes|tiny classes"
     r"|classes with (?:too )?few|id columns?|leak\w*|bad (?:rows|lines|labels)|problems?|issues?|errors?|garbage|junk"
-    r"|mess|same text|dirty)"
+    r"|mess|same text|dirty|silent (?:audio|recordings?|clips?|files?)|(?:broken|damaged|unreadable"
+    r"|corrupt\w*) (?:media"
+    r"|files?|pictures?|images?|photos?|audio|recordings?|clips?)|label (?:errors?|noise)|suspicious labels?)"
 )
 _FIX = re.compile(
     rf"\b(?:fix\w*|remov\w*|drop|delet\w*|clean\w*|repair\w*|merg\w*|unif\w*|mask\w*|correct|strip|throw (?:out|away)"
@@ -515,6 +534,8 @@ def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[s
         )
     ) and not (with_file and re.search(r"\b(?:spelling|mistakes|errors)\b", text)):
         return "fix_data", {}
+    if with_file and _CHECK_ONLY.search(text) and len(text.split()) <= 10:
+        return "check_data", {}
     if _CHECK.search(text) and not _EVALUATES_MODEL.search(text):
         wants_model = re.search(r"\b(?:train|teach|fine-?tun|build|classif)\w*|\bmodel\b", text)
         if (
@@ -556,7 +577,8 @@ _TRY_SETTING = re.compile(
 )
 _MADE_BEFORE = re.compile(
     r"\b(?:with|by|using|of|is|does|how|apply|run|use|test|on|against|let)\b[\w ]{0,20}\b(?:the|my|our|your|finished"
-    r"|trained|tuned|last|existing|new) (?:\w+ )?(?:model|classifier|bot|run)\b|\brun \d+\b"
+    r"|trained|tuned|last|existing|new) (?!(?:base|pre-?trained|language|small|large|big|tiny|multilingual|starting) )"
+    r"(?:\w+ )?(?:model|classifier|bot|run)\b|\brun \d+\b"
 )
 
 

@@ -20,7 +20,7 @@ IMAGE = re.compile(
     r"|pixels?|screenshots?|selfies?|portraits?|paintings?|drawings?|sketch\w*|thumbnails?|jpe?gs?|pngs?"
     r"|slides? of tissue|histolog\w*|endoscop\w*|retina\w*|fundus|dermoscop\w*"
     r"|moles?|leaf|leaves|handwrit\w*|signatures?|logos?|visual\w*|vision|snapshots?|footage|frames?|on sight"
-    r"|looks like|spectrogram images?|charts?|diagrams?)\b"
+    r"|looks like|looks? at|spectrogram images?|charts?|diagrams?|receipts?|x ?rayed|radiograph\w*)\b"
 )
 AUDIO = re.compile(
     r"\b(?:audio|sounds?(?! like)|recordings?|recorded|voices?|spoken|(?<!of )(?<!of-)(?<!hate )(?<!toxic )speech"
@@ -38,6 +38,9 @@ TEXT = re.compile(
     r"|words?|phrases?|statements?|claims?|summar\w*|invoices?|survey|surveys|forum|blog\w*|stories|story|books?"
     r"|jokes?|quotes?|logs?|snippets?|code|recipes?|symptoms|diagnos\w+ notes|subject lines?|utterances?)\b"
 )
+
+#: Kinds of models that write text, whatever else the words name.
+LANGUAGE_MODEL = re.compile(r"\b(?:llms?|language models?|chat ?bots?|gpt[\w.-]*)\b")
 
 # ---------------------------------------------------------------- what comes out
 
@@ -90,7 +93,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ging)? with all", 0.8),
     ),
     "number": (
-        (r"regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the|the) (?:[\w'-]+ )?number\b"
+        (r"(?<!logistic )regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the|the) (?:[\w'-]+ )?number\b"
          r"|numeric(?:al)?(?: value)?|not (?:a )?class(?:es)?|not categor\w*|no class(?:es)?", 2.0),
         (r"on a scale|from (?:0|1|zero|one) to (?:\d+)|between (?:0|1) and \d+|(?:score|rating|grade|points?"
          r"|percentage|value|price|degree|strength|intensity|severity|difficulty) (?:of|for|from|between|as a|like"
@@ -128,7 +131,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
         (r"read (?:[\w'-]+ ){0,4}(?:receipts?|invoices?|charts?|handwriting|forms?|meters?|screenshots?|tables?)|ocr\b"
          r"|vision[- ]language|vlm\b|multimodal|looks? at (?:[\w'-]+ ){1,4}and (?:answer|tell|say|write|describe"
-         r"|explain)",
+         r"|explain|give|return|output|extract|list)|(?:receipts?|forms?|labels|menus?|tables?|meters?|screenshots?)"
+         r" (?:[\w'-]+ ){1,10}(?:as|in) (?:json|csv|a table|fields|text|markdown)",
           2.4),
     ),
     "write_down": (
@@ -370,7 +374,10 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                               r"|voice|a voice)|(?:speak|talk)s? (?:with|in) (?:my|his|her) voice|sing(?:s)? (?:like"
                               r"|in))"),
         ("music-generation", r"\b(?:compos|generat|writ|creat|mak|produc)\w* (?:me |new |some |a |my |own "
-                             r"|an )*(?:\w+ )?(?:music|songs?|melod\w*|beats?|tunes?|symphon\w*|tracks?)\b"),
+                             r"|an )*(?:\w+ )?(?:music|songs?|melod\w*|beats?|tunes?|symphon\w*|tracks?|techno|jazz"
+                             r"|hip[- ]?hop|rock|remix\w*|soundtracks?|jingles?)\b|\bcompos(?:e|es|ing|er)\b"
+                             r"(?! (?:\w+ ){0,3}(?:texts?|e-?mails?|letters?|poems?|poetry|repl\w+|answers?|messages?"
+                             r"|tweets?|posts?|headlines?|sentences?|stor(?:y|ies)|summar\w+))"),
         ("tabular", r"\b(?:tabular|spreadsheet (?:model|prediction)|(?:from|using|based on|with|out of) (?:the |its "
                     r"|their |my )*(?:\w+ )?(?:area|number of rooms|rooms|square met\w*|age|income|salary|mileage"
                     r"|weight|height|temperature|humidity|sensor (?:values|readings|data)|measurements"
@@ -385,7 +392,10 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                                    r"|play(?:s|ing)? (?:chess|go|atari|mario|poker"
                                    r"|video games?|minecraft|the game|a game|games)|drive (?:a|my|the) (?:car|robot)"
                                    r"|robot arm|self[- ]driving)\b"),
-        ("clustering", r"\b(?:cluster\w*|unsupervised|without (?:any )?labels|topic model\w*|lda\b)"),
+        ("clustering", r"\b(?:clustering\b|cluster(?:ed|s)?\b(?<!ray cluster)(?<!gpu cluster)(?<!slurm cluster)"
+                       r"(?<!our cluster)(?<!my cluster)(?<!compute cluster)(?<!hpc cluster)(?<!a cluster)"
+                       r"(?<!the cluster)(?<!university cluster)|unsupervised|without (?:any )?labels|topic model\w*"
+                       r"|lda\b)"),
         ("recommender", r"\b(?:recommender|recommendation (?:system|engine)|collaborative filtering|(?:users?"
                         r"|customers?) (?:who )?(?:also )?(?:bought|liked|watched))\b"),
         ("errand", r"\b(?:book|order|reserve|buy|purchase|schedule|call|phone|cook|remind|wake|play|sing)(?: me| us"

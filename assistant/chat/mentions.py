@@ -30,7 +30,8 @@ _DOUBTFUL = words_of(
 ) - {"bert", "bart", "whisper", "yolo", "e5", "gte", "bge", "gpt", "deit"}  # fmt: skip
 _MODEL_BEFORE = re.compile(
     r"(?:\b(?:use|using|with|take|try|tune|finetune|fine-tune|train|model|base|switch to|switch|change|to|prefer|want"
-    r"|than|from|not|of|no|or|and|about|consider|on top of|like|go for|pick|choose|called|named"
+    r"|than|from|not|of|no|or|and|about|consider|on top of|like|go for|pick|choose|called|named|be|is|should be"
+    r"|try it with"
     r"|retrain|instead of|make it|load)"
     r"(?: the| a| an| my| that| google's| meta's| openai's| microsoft's| plain| big| small)*|^|[,;:])\s*$"
 )

@@ -36,15 +36,19 @@ _EMPTY = words_of(
 )
 
 
-def nearest(text: str) -> str | None:
-    """The intent of the nearest examples; None when nothing is near or two intents are about as near."""
+def nearest(text: str, believed: float = NEAR) -> str | None:
+    """The intent of the nearest examples; None when nothing is near or two intents are about as near.
+
+    Args:
+        believed: the likeness from which the nearest example counts.
+    """
     if not 1 <= len(text.split()) <= MOST_WORDS:
         return None
     scores = _scores("phrases.txt", text)
     best = sorted(scores.items(), key=lambda pair: -pair[1])[:2]
     if (
         not best
-        or best[0][1] < (NEAR if len(text.split()) > 2 else NEAR_SHORT)
+        or best[0][1] < (believed if len(text.split()) > 2 else NEAR_SHORT)
         or (len(best) > 1 and best[0][1] - best[1][1] < AHEAD)
     ):
         return None

@@ -121,8 +121,8 @@ def thanks() -> Reply:
 def how_to_begin() -> Reply:
     """Three short steps for someone who does not know where to begin."""
     return Reply(
-        text="I fine-tune a model on your examples; that takes three things. **1.** What goes in: texts, pictures or recordings? **2.** What should come "
-        "out: a class "
+        text="I fine-tune a model on your examples; that takes three things. **1.** What goes in: texts, pictures or "
+        "recordings? **2.** What should come out: a class "
         "(spam or not), several labels, a number, a text? **3.** A file with examples of both, a few hundred rows if "
         "you "
         "can: for texts a table with the text in one column and the right answer in another.\n\n"

@@ -16,7 +16,19 @@ from functools import cached_property
 from typing import Any, cast
 
 from assistant.advise import catalog
-from assistant.chat import controls, lexicon, mentions, numbers, offers, phrases, references, run_answers, second, starter, words
+from assistant.chat import (
+    controls,
+    lexicon,
+    mentions,
+    numbers,
+    offers,
+    phrases,
+    references,
+    run_answers,
+    second,
+    starter,
+    words,
+)
 from assistant.chat.intents import checked_paths, intent
 from assistant.chat.method import read_compute, read_method, read_publish
 from assistant.chat.questions import read_definition, read_question

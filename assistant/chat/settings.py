@@ -52,10 +52,10 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (path, re.compile(pattern))
     for path, pattern in (
         ("training.epochs", rf"{NUMBER} (?:more |full |whole |complete |training |entire )*{_EPOCH}"),
-        ("training.epochs", rf"\b(?:epochs?|num_train_epochs|number of epochs)\b{_LINK}{NUMBER}"),
+        ("training.epochs", rf"\b(?:epochs?|num train epochs|number of epochs)\b{_LINK}{NUMBER}"),
         ("training.epochs", rf"(?:go|run|loop|pass|train|iterate|see|read|show|look|use)\w* [\w ]{{0,30}}?(?:data"
-                            rf"|rows?|examples?|file|set|all|everything|over it|through it|every \w+"
-                            rf"|each \w+) {NUMBER} times"),
+                            rf"|{_ROWS_OF}|file|set|all|everything|over (?:it|them)|through (?:it|them)|every \w+"
+                            rf"|each \w+|(?:over|through) (?:the|my|our|these) \w+) {NUMBER} times"),
         ("training.epochs", rf"train(?:ed|ing)? (?:it )?(?:for )?{NUMBER} times"),
         ("training.learning_rate", rf"\b{_RATE}\b{_LINK}{NUMBER}"),
         ("training.learning_rate", rf"{NUMBER} (?:as|for|is) (?:the |a |my )?{_RATE}"),
@@ -116,7 +116,7 @@ def read_settings(text: str, plan: Plan | None, rows: int | None = None) -> dict
         plan: what "twice as many" refers to.
         rows: the rows of the file at hand, for "hold out 100 rows".
     """
-    text = _one_number(text)
+    text = _one_number(_NAME_IN_CODE.sub(" ", text))
     found = _counted(text)
     correction = CORRECTION.search(text)
     if correction:
@@ -135,6 +135,8 @@ def read_settings(text: str, plan: Plan | None, rows: int | None = None) -> dict
     return found
 
 
+#: "batch_size=16" is said like "batch size 16".
+_NAME_IN_CODE = re.compile(r"(?<=[a-z])_(?=[a-z])")
 #: "5 epochs, no, 6": what follows counts.
 CORRECTION = re.compile(
     r"(?:\.\.\.|[,;.!])\s*(?:no wait|no|sorry|wait|actually|oops|i mean|or rather|rather|make that)\b[\s,]*"
@@ -236,7 +238,7 @@ _MUCH = r"(high|large|big|long|many|much|low|small|short|few|little)"
 
 def _factor(text: str, name: str, path: str) -> _Factor | None:
     """A factor, or ("add", count); None when the text does not change this setting relatively."""
-    for reader in (_added, _times, _too_much):
+    for reader in (_added, _times, _of_that, _too_much):
         found = reader(text, name, path)
         if found is not None:
             return found
@@ -291,6 +293,28 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
     return 1 / amount if smaller else amount
 
 
+_OF_THAT: tuple[tuple[str, float], ...] = (
+    (rf"{_TWICE} (?:of )?(?:that|it|as (?:many|much|high|large|big|long)|this)|\bdouble (?:that|it)", 2.0),
+    (r"(?:triple|thrice|3 times) (?:of )?(?:that|it|as (?:many|much|high|large|big|long))", 3.0),
+    (r"(?:half|halve) (?:of )?(?:that|it|this|as (?:many|much|high|large|big|long)|would|is|should|will)"
+     r"|\bcut (?:that|it) in half|\bby half", 0.5),
+    (r"quarter (?:of )?(?:that|it)", 0.25),
+)  # fmt: skip
+
+
+def _of_that(text: str, name: str, path: str) -> _Factor | None:
+    """ "too many epochs, half of that is ok": the share of what was just named."""
+    del path
+    named = re.search(rf"\b(?:{name})\b", text)
+    if not named:
+        return None
+    for pattern, value in _OF_THAT:
+        match = re.search(rf"\b(?:{pattern})", text[named.end() :])
+        if match and not negated(text, named.end() + match.start()):
+            return value
+    return None
+
+
 def _too_much(text: str, name: str, path: str) -> _Factor | None:
     """ "the learning rate is too high", "too many epochs"."""
     too = re.search(
@@ -312,7 +336,7 @@ def _by_how_much(text: str, match: re.Match[str], value: float, path: str) -> _F
         return None  # "lower the learning rate to 1e-5" names its number
     step = _STEP[path]
     percent = re.search(rf"by {NUMBER} ?%", rest)
-    factor = re.search(rf"by (?:a factor of )?{NUMBER}(?: ?(?:x|times|fold))?", rest)
+    factor = re.search(rf"by (?:(?:a )?factor (?:of )?)?{NUMBER}(?: ?(?:x|times|fold))?", rest)
     tenfold = re.search(r"\b(?:an order of magnitude|tenfold)\b", rest)
     if percent:
         return max(0.05, 1 + value * float(percent.group(1)) / 100)

@@ -97,6 +97,8 @@ def _modality(text: str, weights: dict[str, float]) -> str | None:
         "audio": len(set(lexicon.AUDIO.findall(text))),
         "text": len(set(lexicon.TEXT.findall(text))),
     }
+    if lexicon.LANGUAGE_MODEL.search(text) and not counts["image"]:
+        return "text"
     if counts["image"] and weights["look_and_talk"] < 1 and counts["image"] >= counts["audio"]:
         return "image"
     if counts["image"] and counts["image"] >= counts["audio"]:

@@ -42,7 +42,33 @@ _CONTRACTIONS = (
     (re.compile(r"\b(wanna)\b"), "want to"),
     (re.compile(r"\b(gimme)\b"), "give me"),
     (re.compile(r"\b(plz|pls|pleas)\b"), "please"),
-    (re.compile(r"\b(thx|thanx)\b"), "thanks"),
+    (re.compile(r"\b(thx|thanx|tnx|ty)\b"), "thanks"),
+    (re.compile(r"\b(thats)\b"), "that is"),
+    (re.compile(r"\b(you|they)re\b"), r"\1 are"),
+    (re.compile(r"\b(lemme)\b"), "let me"),
+    (re.compile(r"\b(gotta)\b"), "have to"),
+    (re.compile(r"\b(dunno|idk)\b"), "i do not know"),
+    (
+        re.compile(r"\b(i|we|you|he|she|they) not (?=(?:know|understand|get|want|need|have|see|like|think)\b)"),
+        r"\1 do not ",
+    ),
+    (re.compile(r"(?<!\w)w/o(?!\w)"), "without"),
+    (re.compile(r"(?<!\w)w/\s?(?=\w{2})"), "with "),
+    (re.compile(r"\b(cuz|coz|bcoz|b/c)\b"), "because"),
+    (re.compile(r"\b(smth|sth|smt)\b"), "something"),
+    (re.compile(r"\b(ppl)\b"), "people"),
+    (re.compile(r"\b(msg)(s?)\b"), r"message\2"),
+    (re.compile(r"\b(dept)(s?)\b"), r"department\2"),
+    (re.compile(r"\b(abt)\b"), "about"),
+    (re.compile(r"\b(ur)\b"), "your"),
+    (re.compile(r"\b(clf)\b"), "classifier"),
+    (
+        re.compile(
+            r"^((?:oh |ah |hmm |hm |well |ok |sorry )?(?:no|nope|nah)) (?=(?:use|take|the|i|it|make|do|that|this|set"
+            r"|put|give|keep|please|actually|rather|sorry|let|we|change|predict|label|try|go|switch)\b)"
+        ),
+        r"\1, ",
+    ),
     (re.compile(r"\b(u)\b(?= (?:can|do|please|train|make))"), "you"),
 )
 
