@@ -47,9 +47,9 @@ _WORDY_SIZES = {  # parameters that a model's name usually means, when the table
 class Model(BaseModel):
     """One base model.
 
-    `parameters` counts tied weights once; `vocabulary` is 0 where the input is not text or it is not known. `starter` is
-    the name of the starter model whose weights these are, "" where a hub is needed; `download_mb` is what it takes to get
-    where its `package` is not installed.
+    `parameters` counts tied weights once; `vocabulary` is 0 where the input is not text or it is not known. `starter`
+    is the name of the starter model whose weights these are, "" where a hub is needed; `download_mb` is what it takes
+    to get where its `package` is not installed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -116,10 +116,30 @@ def all_models() -> list[Model]:
     return list(_rows())
 
 
+@cache
+def placed() -> tuple[Model, ...]:
+    """Models of PyTorch Hub and of Keras: found by their place's name, never chosen by the adviser."""
+    rows = [
+        Model(
+            id=f"{place}:{entry}", name=f"{entry} of {about['title']}",
+            aliases=tuple(text for said in about["aliases"] for text in _said_of(said, entry)),
+            tasks=("image-classification",), modality="image", parameters=parameters, hidden=hidden, layers=layers,
+            licence=about["licence"], context=pixels,
+        )
+        for place, about in _file()["places"].items()
+        for entry, (parameters, hidden, layers, pixels) in about["models"].items()
+    ]  # fmt: skip
+    return tuple(rows)
+
+
+def _said_of(place: str, entry: str) -> tuple[str, ...]:
+    return (f"{place} {entry}", f"{entry} from {place}", f"{entry} of {place}", f"{entry} from the {place}")
+
+
 def get(model_id: str) -> Model | None:
-    """The row with this Hub id (upper and lower case do not matter), else None."""
+    """The row with this id (upper and lower case do not matter), else None."""
     wanted = model_id.strip().lower()
-    return next((model for model in _rows() if model.id.lower() == wanted), None)
+    return next((model for model in (*_rows(), *placed()) if model.id.lower() == wanted), None)
 
 
 def starters() -> list[Model]:
@@ -191,6 +211,12 @@ def _aliases() -> dict[str, str]:
 
 
 @cache
+def _placed_aliases() -> dict[str, str]:
+    """The same for the models of other places: read letter by letter, since a slip must never change the place."""
+    return {_key(spoken): model.id for model in placed() for spoken in (model.id, *model.aliases)}
+
+
+@cache
 def _bags() -> dict[frozenset[str], str]:
     """The words of each alias without their order -> id."""
     found: dict[frozenset[str], str] = {}
@@ -235,9 +261,18 @@ def resolve(spoken: str, task: Task | None = None) -> Model | None:
     return get(found) if found else None
 
 
+def at_place(place: str, entry: str) -> Model | None:
+    """The model of PyTorch Hub or Keras by the words for its place and its own name, as ("torch hub", "resnet 18")."""
+    found = _placed_aliases().get(_key(place) + _key(entry))
+    return get(found) if found else None
+
+
 def _by_words(words: list[str], whole: str) -> str | None:
     """By alias, then by the same words in any order, then by the words that models' names use."""
     aliases, bags = _aliases(), _bags()
+    for key in (whole, "".join(words)):
+        if key in _placed_aliases():
+            return _placed_aliases()[key]
     if whole in aliases:
         return aliases[whole]
     if "".join(words) in aliases:

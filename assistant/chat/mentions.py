@@ -41,6 +41,17 @@ _AFTER_NUMBER = re.compile(
 _TOKEN = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*")
 
 
+_PLACE = (
+    r"(?P<place>pytorch[/ ]vision|torch ?hub|pytorch ?hub|torchvision|keras[/. ]applications|keras"
+    r"|tensorflow(?: hub)?|tf[- ]?hub|tf)"
+)
+_PLACE_FIRST = re.compile(
+    rf"\b{_PLACE}\b(?::v?[\d.]+(?=['\"]))?['\"]?[:,.]?\s*['\"]?(?:the |a |model |entry |'s )*"
+    r"(?P<rest>[a-z0-9].{0,40})"
+)
+_PLACE_LAST = re.compile(rf"(?P<rest>[a-z0-9][^,;:!?]{{0,40}}?) (?:model )?(?:from|of|in|by|on) (?:the )?{_PLACE}\b")
+
+
 @dataclass(frozen=True)
 class Mention:
     """A name in the text."""
@@ -128,6 +139,8 @@ def read_models(
         taken: repositories that were read as something else (a data set, the place to publish).
     """
     mentions, unknown = _by_hub_id(text, taken)
+    placed = _by_place(text)
+    mentions = [*placed, *(one for one in mentions if not any(at.start <= one.start < at.end for at in placed))]
     covered = [(mention.start, mention.end) for mention in mentions]
     tokens = [
         match for match in _TOKEN.finditer(text) if not any(start <= match.start() < end for start, end in covered)
@@ -151,6 +164,23 @@ def read_models(
     ):
         wanted = wanted[::-1]
     return Models(wanted, refused, unknown if not wanted else None)
+
+
+def _by_place(text: str) -> list[Mention]:
+    """Models of PyTorch Hub and Keras: "torch hub resnet18", "pytorch/vision:vgg16", "mobilenet from keras"."""
+    found: list[Mention] = []
+    for match in (*_PLACE_FIRST.finditer(text), *_PLACE_LAST.finditer(text)):
+        first = match.start("place") < match.start("rest")
+        tokens = list(_TOKEN.finditer(match["rest"]))
+        for length in range(min(4, len(tokens)), 0, -1):
+            span = tokens[:length] if first else tokens[-length:]
+            model = catalog.at_place(match["place"], match["rest"][span[0].start() : span[-1].end()])
+            if model is not None:
+                start = match.start() if first else match.start("rest") + span[0].start()
+                end = match.start("rest") + span[-1].end() if first else match.end()
+                found.append(Mention(model.id, start, end, negated(text, start, end), _tasks(model)))
+                break
+    return found
 
 
 def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | None]:
@@ -382,7 +412,7 @@ def _dataset_by_id(text: str, publish_repo: str | None, with_file: bool) -> tupl
     """ "stanfordnlp/sst2", where it stands for data and not for a model or the place to publish."""
     for match in REPO.finditer(text):
         name = match.group(1).rstrip(".,")
-        if name == publish_repo or not catalog.is_hub_id(name) or catalog.get(name):
+        if name == publish_repo or not catalog.is_hub_id(name) or catalog.get(name) or re.fullmatch(_PLACE, name):
             continue
         if negated(text, match.start(), match.end()):
             continue

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from recipes.parts import checkpoints
+from recipes.parts import checkpoints, places
 from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError
 from recipes.parts.linear_head import predict
@@ -85,6 +85,7 @@ def load(folder: Path, kind: Modality, device: Device | None = None) -> Classifi
             "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
             "Start the run, and wait for its end.",
         )
+    places.know(folder)
     processor = kind.load_processor(str(folder))
     is_adapter, has_head = (folder / ADAPTER_FILE).is_file(), (folder / HEAD_FILE).is_file()
     auto = kind.auto_model(with_head=not has_head)

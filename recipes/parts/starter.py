@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from recipes.parts import starters
+from recipes.parts import places, starters
 from recipes.parts.errors import RecipeError
 
 STARTER_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -30,7 +30,8 @@ def resolve(base_model: str, run_directory: Path | None = None) -> str:
     """The local folder of a base model, or the Hub id itself.
 
     Args:
-        base_model: a starter's name or id, a folder (absolute, or beside the plan), or a Hub id.
+        base_model: a starter's name or id, a model of PyTorch Hub or Keras (`parts.places`), a folder (absolute, or
+            beside the plan), or a Hub id.
         run_directory: the folder of the plan; the home's prepared starters lie two folders above it.
 
     Raises:
@@ -39,7 +40,13 @@ def resolve(base_model: str, run_directory: Path | None = None) -> str:
     starter = starters.named(base_model)
     if starter is not None:
         found = _prepared(starter, run_directory)
-        return str(found) if found is not None else starter.model_id
+        if found is not None:
+            return str(found)
+        base_model = starter.model_id
+    if places.is_placed(base_model):
+        return str(places.prepare(base_model, starters.folders(run_directory)))
+    if places.is_weight_file(base_model):
+        return str(places.prepare_file(Path(base_model).expanduser(), starters.folders(run_directory)))
     beside = run_directory / base_model if run_directory is not None else None
     for folder in (Path(base_model).expanduser(), beside):
         if folder is not None and (folder / "config.json").is_file():
@@ -51,13 +58,13 @@ def _prepared(starter: starters.Starter, run_directory: Path | None) -> Path | N
     """The folder of a starter: its package's own, the prepared one, or one prepared now from an installed package."""
     if starter.model_id == STARTER_ID and (folder := starter_folder()) is not None:
         return folder
-    places = starters.folders(run_directory)
-    found = starters.find(starter, places)
+    homes = starters.folders(run_directory)
+    found = starters.find(starter, homes)
     if found is not None or starters.installed_files(starter) is None:
         return found
     from recipes.parts.preparing import prepare
 
-    return prepare(starter, places[0])
+    return prepare(starter, homes[0])
 
 
 def starter_folder() -> Path | None:

@@ -30,6 +30,14 @@ from assistant.chat.words import tidy
         ("google/flan-t5-small summarises", "google/flan-t5-small"),
         ("fine-tune some-user/odd-model", "some-user/odd-model"),
         ("segformer", "segformer"),
+        ("classify these photos with torch hub resnet18", "pytorch/vision:resnet18"),
+        ("use pytorch/vision:resnet50 please", "pytorch/vision:resnet50"),
+        ("torch.hub.load('pytorch/vision:v0.10.0', 'vgg16')", "pytorch/vision:vgg16"),
+        ("use resnet 18 from the pytorch hub", "pytorch/vision:resnet18"),
+        ("a keras mobilenet for my x-rays", "keras/applications:mobilenet"),
+        ("take the MobileNetV2 of keras", "keras/applications:mobilenetv2"),
+        ("tensorflow hub resnet50", "keras/applications:resnet50"),
+        ("mobilenet on these tiles", "pytorch/vision:mobilenet_v2"),
     ],
 )
 def test_models(text: str, part: str) -> None:

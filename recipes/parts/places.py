@@ -1,0 +1,78 @@
+"""Base models that are not in the form of transformers: those of PyTorch Hub and of Keras.
+
+prepare("pytorch/vision:resnet50", folders)    -> a folder that the rest of the program reads like any other model's
+know(folder)                                   before such a folder is read: its classes are made known to transformers
+
+The folder holds the weights as the model's own library writes them, and a `config.json` whose `model_type` says whose.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+PYTORCH_HUB = "pytorch/vision:"
+KERAS = "keras/applications:"
+TORCHVISION_TYPE, KERAS_TYPE = "torchvision_image_classifier", "keras_image_classifier"
+
+
+def is_placed(base_model: str) -> bool:
+    """Whether a base model comes from PyTorch Hub or Keras."""
+    return base_model.startswith((PYTORCH_HUB, KERAS))
+
+
+def prepare(base_model: str, places: Sequence[Path]) -> Path:
+    """The folder of such a model; made where it is missing, in the first of the places.
+
+    Args:
+        places: folders that may hold prepared models, and weight files that a person put there.
+
+    Raises:
+        RecipeError: `model-not-found`, `weights-not-found` or `model-not-usable`.
+    """
+    place, _, entry = base_model.partition(":")
+    if place + ":" == PYTORCH_HUB:
+        from recipes.parts import torchvision_models
+
+        return torchvision_models.prepare(entry, places)
+    from recipes.parts import keras_models
+
+    return keras_models.prepare(entry, places)
+
+
+def is_weight_file(base_model: str) -> bool:
+    """Whether a base model is the path of a file of weights."""
+    path = Path(base_model).expanduser()
+    return path.suffix in (".pth", ".pt", ".safetensors", ".keras") and path.is_file()
+
+
+def prepare_file(file: Path, folders: Sequence[Path]) -> Path:
+    """The folder of a weight file that a person has: of torchvision (`.pth`, safetensors) or of Keras (`.keras`).
+
+    Raises:
+        RecipeError: `model-not-found`, `unsafe-weights` or `model-not-usable`.
+    """
+    if file.suffix == ".keras":
+        from recipes.parts import keras_models
+
+        return keras_models.prepare_file(file, folders)
+    from recipes.parts import torchvision_models
+
+    return torchvision_models.prepare_file(file, folders)
+
+
+def know(source: str | Path) -> None:
+    """Make the classes of a prepared or saved model known to transformers; nothing happens for any other."""
+    try:
+        kind = json.loads((Path(source) / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError):
+        return
+    if kind == TORCHVISION_TYPE:
+        from recipes.parts import torchvision_models
+
+        torchvision_models.register()
+    elif kind == KERAS_TYPE:
+        from recipes.parts import keras_models
+
+        keras_models.register()
