@@ -135,7 +135,8 @@ def read_direction(
             (first, second)
             for first in texts
             for second in texts
-            if first != second and _goes_to(text, spoken[first], spoken[second])
+            if first != second
+            and _goes_to(text, spoken[first], spoken[second], languages=_is_language(first) and _is_language(second))
         ),
         None,
     )
@@ -156,13 +157,30 @@ def _called(name: str) -> set[str]:
     return said
 
 
-def _goes_to(text: str, first: str, second: str) -> bool:
-    """ "from A to B", "A into B", "A -> B", "A goes in, B comes out"; no single words like "it" between languages."""
-    link = r"(?: ?(?:-+>|=+>|→|>|-|/)+ ?| (?:in)?to (?:the |its |a |an )?| (?:sentences |texts? "
-    r"|rows )?(?:goes )?in,? (?:and )?(?:the )?)"
-    order = rf"\b(?:{first})s?(?: \w+)?{link}(?:{second})s?\b"
-    back = rf"\b(?:{second})s? (?:from|out of|given) (?:the |its |an? )?(?:{first})s?\b"
-    return bool(re.search(order, text) or re.search(back, text))
+def _is_language(name: str) -> bool:
+    parts = set(re.findall(r"[a-z]+", name.casefold()))
+    return any(parts & words for words in _LANGUAGES.values())
+
+
+_ARROW = r" ?(?:-+>|=+>|→|>)+ ?"
+_INTO = r" (?:in)?to (?:the |its |an? )?"
+
+
+def _goes_to(text: str, first: str, second: str, *, languages: bool) -> bool:
+    """ "from A to B", "A -> B", "A goes in, B comes out"; between languages also "A to B", "A in B", "A/B".
+
+    "The answer to a question" turns nothing into a question, so plain words link languages only.
+    """
+    one, other = rf"\b(?:{first})s?(?: \w+)?", rf"(?:{second})s?\b"
+    orders = [
+        rf"{one}{_ARROW}{other}",
+        rf"\b(?:from|turn|convert|make|rewrite) (?:the |an? |each |every |my )?{one}{_INTO}{other}",
+        rf"{one} (?:goes |comes |is put )in,? (?:and )?(?:the |an? )?{other}",
+        rf"\b(?:{second})s? (?:from|out of|given) (?:the |its |an? )?(?:{first})s?\b",
+    ]
+    if languages:
+        orders.append(rf"{one}(?:{_INTO}|[-/]| in | ){other}")
+    return any(re.search(order, text) for order in orders)
 
 
 def other_column(text: str, columns: Sequence[Mapping[str, Any]], now: str | None) -> str | None:
