@@ -32,7 +32,7 @@ LONGEST_RATIO = 8  # of the sides; of a longer strip the middle is read
 DRAFT_FACTOR = 4  # JPEG files so many times as large as needed are unpacked at a smaller size
 CHUNK = 16  # pictures that a thread prepares together
 CACHE_BYTES = 6 << 30
-HASH_SIDE = 16
+HASH_SIDE = 12
 Pixels = NDArray[np.uint8]
 BACKGROUND = (255, 255, 255)  # behind transparent pictures
 
@@ -70,7 +70,7 @@ class Decoded:
 
     Attributes:
         paths: of the pictures that could be read; pixels: shape (pictures, height, width, 3), in the same order.
-        hashes: path -> the picture in 256 bits, by which near copies are found.
+        hashes: path -> the picture in 432 bytes, by which near copies are found.
         broken: path -> why it cannot be read.
         key: what the pixels depend on.
     """
@@ -108,15 +108,13 @@ def open_picture(source: Any, smallest: int = 0) -> Image.Image:
         Unreadable: it is damaged, no picture, or too large.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata; sizes are checked here
-            with Image.open(source) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    raise Unreadable(f"it has {width:,} by {height:,} pixels; at most {MOST_PIXELS:,} are read")
-                if smallest and min(width, height) > DRAFT_FACTOR * smallest:
-                    picture.draft("RGB", (2 * smallest, 2 * smallest))
-                return _middle(_upright_rgb(picture))
+        with Image.open(source) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise Unreadable(f"it has {width:,} by {height:,} pixels; at most {MOST_PIXELS:,} are read")
+            if smallest and min(width, height) > DRAFT_FACTOR * smallest:
+                picture.draft("RGB", (2 * smallest, 2 * smallest))
+            return _middle(_upright_rgb(picture))
     except Unreadable:
         raise
     except Image.DecompressionBombError:
@@ -161,9 +159,8 @@ def _middle(picture: Image.Image) -> Image.Image:
 
 
 def fingerprint(picture: Image.Image) -> bytes:
-    """The picture in 256 bits: whether each of 16 by 16 cells is brighter than the one to its right (dHash)."""
-    grey = np.asarray(picture.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX), dtype=np.int16)
-    return np.packbits(grey[:, :-1] > grey[:, 1:]).tobytes()
+    """The picture in 12 by 12 colours: so small, a copy that was scaled or saved anew looks as the original does."""
+    return picture.resize((HASH_SIDE, HASH_SIDE), Image.Resampling.BOX).tobytes()
 
 
 def decode_new(pictures: Sequence[Any], made: Geometry) -> Pixels:
@@ -200,7 +197,8 @@ def decode_all(paths: Sequence[str], made: Geometry, cache: Path, check: Callabl
         RecipeError: `disk-full`.
     """
     unique = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor(max(2, available_cores())) as threads:
+    with ThreadPoolExecutor(max(2, available_cores())) as threads, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of damaged metadata and large pictures: both are dealt with here
         digests = list(threads.map(_digest, unique))
         key = _key(made, digests)
         folder = cache / key

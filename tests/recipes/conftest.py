@@ -12,6 +12,7 @@ import pytest
 
 from recipes.events import Result, read_events
 from recipes.plan import Plan
+from tests.recipes.picture_runs import make_pictures, save_tiny_vision
 
 WORDS = [f"word{number}" for number in range(60)]
 KINDS = {"fruit": ["apple", "pear", "plum"], "metal": ["iron", "gold", "zinc"], "cloth": ["silk", "wool", "jute"]}
@@ -86,6 +87,19 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return get
 
 
+@pytest.fixture(scope="session")
+def tiny_vision(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """tiny_vision("vit") -> a folder with a tiny vision model of that kind, made once."""
+    made: dict[str, Path] = {}
+
+    def get(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = save_tiny_vision(tmp_path_factory.mktemp(kind), kind)
+        return made[kind]
+
+    return get
+
+
 def make_rows(count: int, problem: str, seed: int = 0) -> list[dict[str, Any]]:
     """Texts of filler words and words of a kind; the kinds are the labels, or their number is."""
     chance = random.Random(seed)
@@ -129,6 +143,41 @@ def new_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]:
             "training.max_length": 32,
             "compute.precision": "float32",
             "evaluation.validation_fraction": 0.25,
+        }
+        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
+        plan.save(folder / "plan.json")
+        return folder / "plan.json"
+
+    return make
+
+
+@pytest.fixture
+def new_picture_run(tmp_path: Path, tiny_vision: Callable[[str], Path]) -> Callable[..., Path]:
+    """new_picture_run(method, problem, **{dotted path: value}) -> the path of a plan for pictures."""
+
+    def make(
+        method: str = "head", problem: str = "single_label_classification", *, rows: int = 160, name: str = "run",
+        kind: str = "vit", **changes: Any,
+    ) -> Path:  # fmt: skip
+        folder = tmp_path / "runs" / name
+        (folder / "data").mkdir(parents=True)
+        write_rows(folder / "data" / "train.jsonl", make_pictures(folder / "data" / "media", rows, problem))
+        settings = {
+            "task": "image-classification",
+            "problem": problem,
+            "base_model": str(tiny_vision(kind)),
+            "method.name": method,
+            "method.layers": 1 if method == "last_layers" else None,
+            "method.rank": 4 if method in ("lora", "qlora") else None,
+            "data.source": "data/train.jsonl",
+            "data.columns.image": "image",
+            "data.columns.label": "label",
+            "training.epochs": 2,
+            "training.learning_rate": 1e-3,
+            "training.batch_size": 16,
+            "compute.precision": "float32",
+            "evaluation.validation_fraction": 0.25,
+            "evaluation.baselines": ("majority", "picture_statistics", "nearest_centroid"),
         }
         plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
         plan.save(folder / "plan.json")
