@@ -131,8 +131,12 @@ def _avoided(model: Model, draft: Draft) -> bool:
 def _starter_reason(model: Model, why: str, task: str) -> str:
     better = catalog.default(task, "balanced")
     other = better.name if better is not None and better.id != model.id else "a larger model"
+    if not model.package:  # to be downloaded once
+        here = f"It needs no model hub: its weights come as a package ({model.download_mb:.0f} MB)"
+    else:
+        here = f"It is installed here, so {why}"
     return (
-        f"It is installed here, so {why}; with {model.size_text} parameters a processor can train it in minutes. "
+        f"{here}; with {model.size_text} parameters a processor can train it in minutes. "
         f"Runner-up with a network and a graphics card: {other}, often a little more accurate."
     )
 

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.advise import estimate, tool
+from assistant.advise import catalog, estimate, tool
 from assistant.advise.catalog import Model
 from assistant.advise.estimate import Estimate, readable_bytes, readable_seconds
 from assistant.advise.facts import DataFacts
 from assistant.advise.hardware import Hardware
 from assistant.advise.models import language_name, memory_limit
+from assistant.advise.tasks import LANGUAGE_MODEL_TASKS
 from assistant.errors import PlainError
 from recipes.plan import CLASSIFICATION, Plan
 
@@ -101,9 +102,10 @@ def about_model(plan: Plan, model: Model, offline: bool) -> list[str]:
     """Network, login, licence."""
     said = []
     if offline and not model.starter:
+        where = "The model hub" if catalog.is_hub_id(model.id) else "The network"
         said.append(
-            f"The model hub cannot be reached from here, so {model.name} works only if it was downloaded before. "
-            + ("MiniLM, the starter model, works at once: say “use minilm”." if plan.task in _STARTER_TASKS else "")
+            f"{where} cannot be reached from here, so {model.name} works only if its weights are on this machine. "
+            + _starter_instead(plan)
         )
     if model.gated:
         said.append(f"{model.name} asks for a login: accept its licence on the Hub and set HF_TOKEN before the start.")
@@ -112,7 +114,13 @@ def about_model(plan: Plan, model: Model, offline: bool) -> list[str]:
     return [sentence.strip() for sentence in said]
 
 
-_STARTER_TASKS = ("text-classification",)
+def _starter_instead(plan: Plan) -> str:
+    """The starter model of the task, where it has one."""
+    starter = catalog.default(plan.task, "starter") if plan.task else None
+    if starter is None:
+        return ""
+    at_once = "works at once" if starter.package else f"needs no model hub ({starter.download_mb:.0f} MB as a package)"
+    return f"{starter.name}, a starter model, {at_once}: say “use {starter.aliases[0]}”."
 
 
 def problem(plan: Plan, model: Model, data: DataFacts, hardware: Hardware, expected: Estimate) -> PlainError | None:
@@ -131,6 +139,13 @@ def problem(plan: Plan, model: Model, data: DataFacts, hardware: Hardware, expec
             f"All {data.rows:,} rows have the same label.",
             "A classifier needs at least two kinds of rows.",
             "Add rows of another class, or name another label column.",
+        )
+    if plan.task in LANGUAGE_MODEL_TASKS and plan.method.name in ("head", "last_layers"):
+        return PlainError(
+            "method-not-available",
+            f"A language model has no new last layer, so {plan.method.name.replace('_', ' ')} is not for it.",
+            "It learns with small adapters (lora) or with every weight (full).",
+            "Say “use lora” instead.",
         )
     if plan.method.name == "qlora" and (machine.gpu is None or plan.task in CLASSIFICATION):
         why = "this machine has none" if machine.gpu is None else "and is not built in for classification"

@@ -13,6 +13,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from recipes.events import Interval, Result
+from recipes.parts import places
 from recipes.parts.baselines import name_of
 from recipes.parts.metrics import MULTI, REGRESSION
 from recipes.parts.sentences import METRIC_NAMES, figure, interval_text
@@ -75,6 +76,8 @@ def usage(plan: Plan, result: Result) -> str:
     """
     kind = result.model_format or "transformers"
     adapter, with_head = kind.startswith("peft"), kind.endswith("+head")
+    if places.is_placed(plan.base_model or "") and not adapter:
+        return "\n".join(places.usage(plan.base_model or "")) + "\n"
     auto = "AutoModel" if with_head else "AutoModelForSequenceClassification"
     imports = ["import torch"]
     imports += ["from peft import PeftModel"] if adapter else []

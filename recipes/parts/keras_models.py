@@ -3,8 +3,8 @@
 prepare("MobileNetV2", folders) -> a folder: config.json, preprocessor_config.json, model.keras (the body)
 
 A Keras network is called through `stateless_call`: its variables are parameters and buffers of a torch module here, so
-that freezing, optimizers and devices work as for any other. The body always runs in inference mode (`training=False`):
-its BatchNorm keeps the statistics that it learned, as Keras itself advises for fine-tuning.
+that freezing, optimizers and devices work as for any other. A pretrained body always runs in inference mode
+(`training=False`): its BatchNorm keeps the averages that it learned, as Keras itself advises for fine-tuning.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForImageClassification,
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from recipes.parts.errors import RecipeError
-from recipes.parts.places import KERAS, KERAS_TYPE
+from recipes.parts.places import KERAS_TYPE
 
 MODEL = "model.keras"
 HEAD = "labels"  # the name of the last layer in a saved model
@@ -86,20 +86,26 @@ class KerasConfig(PretrainedConfig):  # type: ignore[misc]
     def __init__(
         self, application: str = "MobileNetV2", image_size: int = 224, flip_colours: bool = False, **rest: Any
     ) -> None:
+        rest.pop("preprocessing", None)
         super().__init__(**rest)
         self.application = application
         self.image_size = image_size
         self.flip_colours = flip_colours
+        self.preprocessing = _family(application)[0]
 
 
 class KerasBody(nn.Module):  # type: ignore[misc]
     """A Keras network as a torch module: pictures, shape (rows, 3, height, width), to features, shape (rows, width).
 
     `blocks` holds the variables of the network's layers, those of one block together, in the order of the network.
+
+    Args:
+        learns_averages: for random weights: in training, BatchNorm learns its averages too.
     """
 
-    def __init__(self, network: Any, flip_colours: bool) -> None:
+    def __init__(self, network: Any, flip_colours: bool, learns_averages: bool = False) -> None:
         super().__init__()
+        self._learns_averages = learns_averages
         self._kept = [network]  # in a list, so that torch does not count its variables a second time
         self._flip = flip_colours
         self.blocks = nn.ModuleList()
@@ -142,8 +148,13 @@ class KerasBody(nn.Module):  # type: ignore[misc]
             pixels = pixels.flip(-1)
         trained = [getattr(module, name) for module, name in self._trained]
         fixed = [getattr(module, name) for module, name in self._fixed]
-        features: torch.Tensor = self._kept[0].stateless_call(trained, fixed, pixels, training=False)[0]
-        return features
+        learning = self.training and self._learns_averages
+        features, changed = self._kept[0].stateless_call(trained, fixed, pixels, training=learning)
+        if learning:
+            with torch.no_grad():
+                for value, now in zip(fixed, changed, strict=True):
+                    value.copy_(now)
+        return features  # type: ignore[no-any-return]
 
 
 def _block(layer: str) -> str:
@@ -160,8 +171,9 @@ class KerasForImageClassification(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: KerasConfig, network: Any = None) -> None:
         super().__init__(config)
-        network = network if network is not None else build(config.application, config.image_size)
-        self.body = KerasBody(network, config.flip_colours)
+        random = network is None
+        network = build(config.application, config.image_size) if random else network
+        self.body = KerasBody(network, config.flip_colours, learns_averages=random)
         self.classifier = nn.Linear(network.output_shape[-1], config.num_labels)
         self.post_init()
 
@@ -385,21 +397,3 @@ def _fetched(application: str, size: int) -> Any:
             "Keras downloads them once into its own cache.",
             f"Connect to the network, or put a weight file named {application}.keras into the home's folder models/.",
         ) from error
-
-
-def load_lines(config: KerasConfig) -> list[str]:
-    """How plain Keras loads a saved model, line by line."""
-    module = _family(config.application)[0]
-    size = config.image_size
-    return [
-        "import keras",
-        "",
-        f'model = keras.saving.load_model("{MODEL}")',
-        f'pixels = keras.utils.img_to_array(keras.utils.load_img("photo.jpg", target_size=({size}, {size})))[None]',
-        f"print(model.predict(keras.applications.{module}.preprocess_input(pixels)))",
-    ]
-
-
-def base_name(application: str) -> str:
-    """What a plan names it."""
-    return f"{KERAS}{application}"

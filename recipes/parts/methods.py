@@ -447,6 +447,7 @@ def parameter_groups(
     """
     found = find_blocks(module)
     name, depth = (found[0], len(found[1])) if found is not None else ("", 0)
+    order = {label: number for number, (label, _) in enumerate(found[1].named_children())} if found is not None else {}
     above = {id(parameter) for parameter in head.parameters()}
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     seen_blocks = False
@@ -456,7 +457,7 @@ def parameter_groups(
         if not parameter.requires_grad:
             continue
         if inside:
-            below_top = depth - 1 - int(label[len(name) + 1 :].split(".")[0])
+            below_top = depth - 1 - order[label[len(name) + 1 :].split(".")[0]]
         else:
             below_top = 0 if seen_blocks or id(parameter) in above else depth
         rate = learning_rate * (layer_decay or 1.0) ** below_top

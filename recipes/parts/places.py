@@ -76,3 +76,38 @@ def know(source: str | Path) -> None:
         from recipes.parts import keras_models
 
         keras_models.register()
+
+
+def usage(base_model: str) -> list[str]:
+    """Python lines that load a saved model with its own library alone, and print the answer for one picture."""
+    return list(_TORCHVISION_LINES if base_model.startswith(PYTORCH_HUB) else _KERAS_LINES)
+
+
+_TORCHVISION_LINES = (
+    "import json, torch, torchvision",
+    "from PIL import Image",
+    "from safetensors.torch import load_file",
+    "",
+    'config = json.load(open("config.json"))',
+    'labels, options = config["id2label"], config["options"]',
+    'model = torchvision.models.get_model(config["architecture"], num_classes=len(labels), **options)',
+    'model.load_state_dict(load_file("model.safetensors"))',
+    "model.eval()",
+    'prepare = torchvision.models.get_weight(config["weights"]).transforms()',
+    "with torch.no_grad():",
+    '    logits = model(prepare(Image.open("photo.jpg").convert("RGB"))[None])[0]',
+    "print({labels[str(i)]: float(value) for i, value in enumerate(logits)})",
+)
+_KERAS_LINES = (
+    "import json, os",
+    'os.environ.setdefault("KERAS_BACKEND", "torch")',
+    "import keras",
+    "",
+    'config = json.load(open("config.json"))',
+    'labels, size = config["id2label"], config["image_size"]',
+    'model = keras.saving.load_model("model.keras", compile=False)',
+    'picture = keras.utils.load_img("photo.jpg", target_size=(size, size), keep_aspect_ratio=True)',
+    'prepare = getattr(keras.applications, config["preprocessing"]).preprocess_input',
+    "answers = model(prepare(keras.utils.img_to_array(picture)[None]), training=False)[0]",
+    "print({labels[str(i)]: float(value) for i, value in enumerate(answers)})",
+)

@@ -4,7 +4,7 @@ prepare("resnet50", folders) -> a folder: config.json, preprocessor_config.json,
 
 No code of a hub is run: an entry's name is an architecture of the installed torchvision, its weights come from
 torchvision's table of weights (checked by the checksum in their name) or from a file that a person has, and `.pth`
-files are read with `weights_only=True`. A saved model loads in plain torchvision: `load_lines` says how.
+files are read with `weights_only=True`. A saved model loads in plain torchvision: `places.usage` says how.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForImageClassification,
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from recipes.parts.errors import RecipeError
-from recipes.parts.places import PYTORCH_HUB, TORCHVISION_TYPE
+from recipes.parts.places import TORCHVISION_TYPE
 from recipes.parts.starter import file_sha256
 
 WEIGHTS = "model.safetensors"
@@ -39,13 +39,15 @@ _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.(?:w
 
 
 class TorchvisionConfig(PretrainedConfig):  # type: ignore[misc]
-    """Which architecture it is, and how large its pictures are."""
+    """Which architecture it is, with which options; and the entry of torchvision's table that its pictures follow."""
 
     model_type = TORCHVISION_TYPE
 
-    def __init__(self, architecture: str = "resnet18", image_size: int = 224, **rest: Any) -> None:
+    def __init__(self, architecture: str = "resnet18", weights: str = "", image_size: int = 224, **rest: Any) -> None:
+        self.options = rest.pop("options", None) or _options(architecture)
         super().__init__(**rest)
         self.architecture = architecture
+        self.weights = weights or str(models.get_model_weights(architecture).DEFAULT)
         self.image_size = image_size
 
 
@@ -123,12 +125,16 @@ def build(architecture: str, outputs: int) -> nn.Module:
             "Entry names are written as in torchvision.",
             f"Did you mean {', '.join(near)}?",
         )
-    options: dict[str, Any] = {}
-    if architecture in _WITH_AUXILIARY:
-        options = {"aux_logits": False, "init_weights": False, "transform_input": True}
-    network: nn.Module = models.get_model(architecture, weights=None, num_classes=outputs, **options)
+    network: nn.Module = models.get_model(architecture, weights=None, num_classes=outputs, **_options(architecture))
     _last_linear(network, architecture, outputs)
     return network
+
+
+def _options(architecture: str) -> dict[str, bool]:
+    """Without the second head, and with the change of colours that its pretrained weights want."""
+    if architecture in _WITH_AUXILIARY:
+        return {"aux_logits": False, "init_weights": False, "transform_input": True}
+    return {}
 
 
 def _last_linear(network: nn.Module, architecture: str, outputs: int) -> str:
@@ -145,7 +151,8 @@ def _last_linear(network: nn.Module, architecture: str, outputs: int) -> str:
             "The last layer is exchanged for a new one, so there must be one.",
             "Choose another: resnet18, mobilenet_v2, efficientnet_b0, …",
         )
-    return found[-1]
+    head: str = found[-1]
+    return head
 
 
 # ---------------------------------------------------------------- weights
@@ -229,9 +236,9 @@ def write(architecture: str, state: Mapping[str, torch.Tensor], weights: Any, fo
             "Choose the architecture that the file was made with, or another file.",
         )
     crop, looks = _preprocessing(weights)
-    config = TorchvisionConfig(architecture=architecture, image_size=crop, num_labels=outputs)
-    names = weights.meta["categories"] if weights is not None and outputs == len(weights.meta["categories"]) else None
-    if names:
+    config = TorchvisionConfig(architecture=architecture, weights=str(weights), image_size=crop, num_labels=outputs)
+    names = weights.meta["categories"]
+    if outputs == len(names):
         config.id2label = dict(enumerate(names))
         config.label2id = {name: number for number, name in enumerate(names)}
     folder.mkdir(parents=True)
@@ -258,9 +265,9 @@ def local_file(architecture: str, places: Sequence[Path]) -> Path | None:
                 return path
     cached = Path(torch.hub.get_dir()) / "checkpoints"
     for weights in models.get_model_weights(architecture):
-        path = cached / weights.url.rpartition("/")[2]
-        if path.is_file():
-            return path
+        fetched: Path = cached / weights.url.rpartition("/")[2]
+        if fetched.is_file():
+            return fetched
     return None
 
 
@@ -303,7 +310,7 @@ def _fetched(architecture: str, weights: Any) -> Path:
     Raises:
         RecipeError: `weights-not-found`.
     """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    path: Path = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
     try:
         if os.environ.get("HF_HUB_OFFLINE", "").casefold() in ("1", "true", "yes", "on"):
             raise OSError("this machine is set to work offline")
@@ -335,23 +342,3 @@ def _preprocessing(weights: Any) -> tuple[int, Any]:
         image_mean=list(looks.mean), image_std=list(looks.std), do_convert_rgb=True,
     )  # fmt: skip
     return crop, processor
-
-
-def load_lines(config: TorchvisionConfig) -> list[str]:
-    """How plain torchvision loads a saved model, line by line."""
-    options = ""
-    if config.architecture in _WITH_AUXILIARY:
-        options = ", aux_logits=False, init_weights=False, transform_input=True"
-    return [
-        "import torchvision",
-        "from safetensors.torch import load_file",
-        "",
-        f'model = torchvision.models.get_model("{config.architecture}", num_classes={config.num_labels}{options})',
-        f'model.load_state_dict(load_file("{WEIGHTS}"))',
-        "model.eval()",
-    ]
-
-
-def base_name(architecture: str) -> str:
-    """What a plan names it."""
-    return f"{PYTORCH_HUB}{architecture}"

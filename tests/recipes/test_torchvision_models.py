@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 pytest.importorskip("torchvision")
 
+from PIL import Image
 from torchvision import models
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
@@ -44,6 +45,13 @@ def loaded(folder: str | Path, labels: int | None = None):  # type: ignore[no-un
     return AutoModelForImageClassification.from_pretrained(folder, config=config, output_loading_info=True)
 
 
+def picture(path: Path) -> None:
+    """Something smooth with colours, 300 by 260."""
+    rows, columns = torch.meshgrid(torch.arange(260), torch.arange(300), indexing="ij")
+    values = torch.stack([rows % 256, columns % 256, (rows + columns) // 3 % 256], dim=-1).to(torch.uint8)
+    Image.fromarray(values.numpy()).save(path, quality=95)
+
+
 def test_an_entry_with_a_local_file_answers_as_torchvision(home: Path) -> None:
     folder = resolve("pytorch/vision:resnet18")
     assert folder == str(home / "models" / "torchvision-resnet18") == resolve("pytorch/vision:resnet18")
@@ -71,14 +79,21 @@ def test_a_saved_model_loads_in_plain_torchvision(home: Path, tmp_path: Path) ->
     with torch.no_grad():
         expected = model(pixel_values=PIXELS).logits
     torch.save({"pixels": PIXELS, "expected": expected}, tmp_path / "saved" / "check.pt")
-    lines = torchvision_models.load_lines(model.config)
-    code = [*lines, "import torch, sys", "check = torch.load('check.pt', weights_only=True)",
-            "assert 'recipes' not in sys.modules",
-            "assert torch.allclose(model(check['pixels']), check['expected'], atol=1e-5)"]  # fmt: skip
+    picture(tmp_path / "saved" / "photo.jpg")
+    code = [*places.usage("pytorch/vision:resnet18"), "import sys", "check = torch.load('check.pt', weights_only=True)",
+            "assert 'recipes' not in sys.modules and set(labels.values()) == {'class 0', 'class 1', 'class 2'}",
+            "assert torch.allclose(model(check['pixels']), check['expected'], atol=1e-5)",
+            "print(json.dumps(logits.tolist()))"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(code)], cwd=tmp_path / "saved", capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
+    processor = AutoImageProcessor.from_pretrained(resolve("pytorch/vision:resnet18"))
+    pixels = processor(Image.open(tmp_path / "saved" / "photo.jpg"), return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        ours = model(pixel_values=pixels).logits[0]
+    theirs = torch.tensor(json.loads(done.stdout.splitlines()[-1]))
+    assert torch.allclose(ours, theirs, atol=0.05 * float(ours.abs().max())), "prepared differently"
     again, report = loaded(tmp_path / "saved")
     assert report["missing_keys"] == []
     with torch.no_grad():
