@@ -18,8 +18,18 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from assistant import measuring
-from assistant.chat.turns import Answered, Effect, FileCard, FileRead, Input, PlanPrepared, RunChanged, State
-from assistant.data.stored import Stored
+from assistant.chat.turns import (
+    Answered,
+    Effect,
+    FileCard,
+    FileRead,
+    FileRefused,
+    Input,
+    PlanPrepared,
+    RunChanged,
+    State,
+)
+from assistant.data.stored import Stored, perform
 from assistant.errors import PlainError
 from assistant.jobs import hub, launchers, rundir, starters, worker
 from assistant.jobs.home import MAX_UPLOAD_BYTES, Home, display_name, new_run_id, new_secret
@@ -31,6 +41,9 @@ from recipes.plan import Plan
 #: Seconds that an evaluation of a file, and an export, may take.
 EVALUATE_SECONDS = 1800.0
 EXPORT_SECONDS = 1800.0
+#: Seconds that reading a data set of the Hub may take, and the rows that are taken of it.
+HUB_SECONDS = 300.0
+HUB_ROWS = 20_000
 EXPORT_FORMATS = ("adapter", "merged", "onnx", "gguf")
 
 
@@ -131,7 +144,7 @@ class Effects:
             "resume_run": self.resume_run, "run_status": self.run_status, "report": self.report,
             "compare": self.compare, "predict": self.predict, "evaluate": self.evaluate, "export": self.export,
             "delete_run": self.delete_run, "fix_data": self.fix_data, "publish": self.publish,
-            "forget_file": self.forget_file, "use_example": self.use_example,
+            "forget_file": self.forget_file, "read_hub": self.read_hub, "use_example": self.use_example,
             "measure": self.measure,
             "get_starter": self.get_starter,
         }  # fmt: skip
@@ -399,6 +412,33 @@ class Effects:
             raise
         del mended["sentence"]
         return FileRead(file=FileCard(id=upload, name=card.name, role=card.role, mends=card.id, **mended))
+
+    def read_hub(self, arguments: dict[str, Any]) -> FileRead | FileRefused:
+        """Bring the rows of a Hub data set into the conversation, as if they had been uploaded."""
+        dataset = str(arguments.get("dataset"))
+        try:
+            return FileRead(file=self._from_hub(dataset))
+        except PlainError as error:
+            return FileRefused(name=dataset, code=error.code, what=error.what, expected=error.expected, fix=error.fix)
+
+    def _from_hub(self, dataset: str) -> FileCard:
+        if not hub.reachable(self._home.hub_cache):
+            raise PlainError(
+                "hub-unreachable",
+                f"The Hub cannot be reached from here, so I cannot read the data set {display_name(dataset)}.",
+                fix="Download it from its page, save it as CSV, JSONL or Parquet, and upload that file.",
+            )
+        upload, path = self._home.new_upload("rows")
+        try:
+            most = self._session.limits.rows or HUB_ROWS
+            asked = {"dataset": dataset, "out": str(path), "most": most}
+            found = perform("fetch", asked, apart=True, seconds=HUB_SECONDS)  # a network may hang
+            seen = Stored(path, display_name(dataset), self._session.apart).look()
+        except BaseException:
+            self._home.forget_upload(upload)
+            raise
+        seen["profile"]["notes"] = [*filter(None, [found["note"]]), *seen["profile"]["notes"]]
+        return FileCard(id=upload, name=display_name(dataset), **seen)
 
     def use_example(self, arguments: dict[str, Any]) -> FileRead:
         """Bring the data of a shipped example into the conversation, as if they had been uploaded."""

@@ -122,6 +122,8 @@ def _file_read(state: State, file: FileCard) -> Turn:
         return plans.data_fixed(state, file, rest.removeprefix("fix:"))
     if kind == "example":
         return plans.example_read(state, file)
+    if kind == "hub":
+        return plans.hub_read(state, file)
     waiting = rest.split(",") if kind == "files" else []
     files = [*(known for known in state.files if known.id != file.id), file][-MAX_FILES:]
     together = [*waiting, file.id]

@@ -46,8 +46,8 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     wish = _merged({} if anew else state.wish, slots, state.plan)
     goal = text.strip()[:2000] if anew or not state.goal else state.goal
     train = next((file for file in reversed(files_now) if file.role == "train"), None) or _training_file(state)
-    if slots.get("data.source") and not files_now:
-        train = None
+    if slots.get("data.source") and not files_now:  # a data set of the Hub; it may have been read before
+        train = next((file for file in reversed(state.files) if file.name == slots["data.source"]), None)
     test = next((file for file in files_now if file.role == "test"), None)
     if test is not None:
         wish = {"data.test_source": test.name} | wish
@@ -74,6 +74,13 @@ def example_read(state: State, file: FileCard) -> Turn:
     fresh: dict[str, Any] = {"pending": None, "wish": {}, "plan": None, "goal": "", "problem": None, "nearest": {}}
     state = state.model_copy(update={"files": [*state.files, file][-10:], **fresh})
     turn = request(state, SPAM.request, Intent(name="plan"), (file,), "")
+    return turn.model_copy(update={"replies": [replies.data_card(file), *turn.replies]})
+
+
+def hub_read(state: State, file: FileCard) -> Turn:
+    """A data set of the Hub came: plan with it."""
+    state = state.model_copy(update={"files": [*state.files, file][-10:], "pending": None})
+    turn = _with_file(state, file, state.wish, [], "new", vague=True)
     return turn.model_copy(update={"replies": [replies.data_card(file), *turn.replies]})
 
 
@@ -138,7 +145,9 @@ def _without_file(state: State, wish: dict[str, Any], extra: list[Reply], pendin
     kept = replies.noted(plan, [path for path in paths if value_at(plan, path) is not None])
     if dataset:
         reply = replies.hub_dataset(str(dataset), plan.task, plan, kept)
-    elif plan.task is None:
+        effect = Effect(kind="read_hub", arguments={"dataset": str(dataset)})
+        return Turn(state=state.model_copy(update={"pending": "hub:"}), replies=[*extra, reply], effects=[effect])
+    if plan.task is None:
         reply = replies.ask_what(None)
     else:
         reply = replies.ask_for_file(plan.task, plan, kept, refused=pending.startswith("refused"))

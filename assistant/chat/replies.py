@@ -513,10 +513,8 @@ def hub_dataset(name: str, task: str | None, plan: Plan, kept: Sequence[str]) ->
     """A data set of the Hub was named."""
     does = f", for a model that {TASKS[task]}" if task else ""
     text = (
-        f"{code(name)} is a data set on the Hugging Face Hub{does}. I have put it into the plan, but this version "
-        f"reads "
-        "data from files only, and from here I cannot look into the Hub: open its page, save it as CSV, JSONL or "
-        "Parquet, and upload that file."
+        f"{code(name)} is a data set on the Hugging Face Hub{does}. I have put it into the plan, and read its rows from "
+        "there where a network is."
     )
     if kept:
         text += f" I have noted: {listed(kept)}."

@@ -157,7 +157,7 @@ class Effect(Value):
     export         {"run": id, "format": name} -> Answered {"files": [{"name","path","bytes"}]}
     delete_run     {"run": id} -> Answered                           fix_data     {"file": id, "code": code} -> FileRead
     publish        {"run": id, "repo": id, "kind": "model" | "space"} -> Answered
-    forget_file    {"file": id}
+    forget_file    {"file": id}                                      read_hub     {"dataset": id} -> FileRead | FileRefused
     """
 
     kind: str

@@ -38,7 +38,7 @@ def call(action: str, arguments: dict[str, Any], seconds: float = SECONDS) -> di
     """
     command = [sys.executable, "-W", "ignore", "-m", "assistant.data"]
     request = json.dumps({"action": action, "arguments": arguments}).encode()
-    shown = str(arguments.get("name") or "The file")[:200]
+    shown = str(arguments.get("name") or arguments.get("dataset") or "The file")[:200]
     with _turn:
         try:
             done = subprocess.run(

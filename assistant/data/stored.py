@@ -45,14 +45,14 @@ class Stored:
         return perform(action, {"path": str(self.path), "name": self.name, **arguments}, apart=self.apart)
 
 
-def perform(action: str, arguments: dict[str, Any], *, apart: bool) -> dict[str, Any]:
-    """Do one of `desk.ACTIONS`, here or in a process of its own.
+def perform(action: str, arguments: dict[str, Any], *, apart: bool, seconds: float = apart.SECONDS) -> dict[str, Any]:
+    """Do one of `desk.ACTIONS`, here, or in a process of its own that may take so many seconds.
 
     Raises:
         PlainError: as the action.
     """
     if apart:
-        return _call(action, arguments)
+        return _call(action, arguments, seconds)
     from assistant.data import desk
 
     return desk.perform(action, arguments)
