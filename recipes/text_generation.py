@@ -65,8 +65,10 @@ def train(plan: Plan, run: RunContext) -> Result:
         before = ask_untuned(work)
     with run.phase("training", "Learning the answers"):
         language_model.prepare(model, plan.method, plan.training.seed)
-        job, how, folder = make_job(work, before), language_run.settings(plan), run.directory / "checkpoints"
-        outcome = language_run.learn(work, lambda: fine_tune(job, how, run, place, memory, folder))
+        how, folder = language_run.settings(plan), run.directory / "checkpoints"
+        with packing.best_attention(model, place, run) as packed:
+            job = make_job(work, before, packed)
+            outcome = language_run.learn(work, lambda: fine_tune(job, how, run, place, memory, folder))
     with run.phase("testing", "Judging on rows that the model never saw", stoppable=False):
         result = judge(work, before).model_copy(update={"curves": outcome.curves})
     with run.phase("saving", "Saving the model and checking that it answers as in training", stoppable=False):
@@ -122,7 +124,7 @@ def write(work: Work, rows: list[int]) -> tuple[list[str], float]:
 # The training
 
 
-def make_job(work: Work, before: Before) -> Job:
+def make_job(work: Work, before: Before, packed: bool) -> Job:
     """What is trained on what, laid out for the memory at hand."""
     plan, run, encoded, study = work.plan, work.run, work.encoded, work.study
     train = encoded.sequences(study.train)
@@ -141,7 +143,7 @@ def make_job(work: Work, before: Before) -> Job:
         validation=encoded.sequences(study.validation),
         tokens_at_once=room.tokens,
         rows_at_once=limit or batch,
-        packed=packing.is_safe(work.model, work.place, run),
+        packed=packed,
         checkpointing=room.checkpointing,
         reserve_seconds=SAVING_SECONDS + before.seconds,
         test_cost=float(encoded.lengths[encoded.sequences(study.test)].sum()),

@@ -325,12 +325,12 @@ def _nearest(
         reason = f"You asked for {plan.training.max_minutes:g} minutes; the quickest way needs about {minutes:.0f}."
         reasons = {**plan.reasons, "training.max_minutes": reason}
         return plan.changed({"training.max_minutes": minutes, "reasons": reasons})
-    if fault.code == "qlora-needs-gpu":
-        changed = plan.changed({"method.name": "lora"})
+    if fault.code in ("qlora-needs-gpu", "method-not-available"):
+        changed = plan.changed({"method.name": "lora", "method.layers": None, "method.rank": plan.method.rank or 16})
         model = catalog.lookup(plan.base_model, plan.task)
         if not remarks.problem(changed, model, need.data, hardware, estimate.of(changed, model, need.data, hardware)):
             return changed
-    if fault.code in ("not-enough-memory", "not-enough-disk", "qlora-needs-gpu"):
+    if fault.code in ("not-enough-memory", "not-enough-disk", "qlora-needs-gpu", "method-not-available"):
         return _that_fits(plan, need, hardware)
     return None
 

@@ -37,6 +37,8 @@ SMALL_MODEL_SHARE = 0.08  # of a card's peak that small models reach; 3-23 % mea
 LARGE_MODEL_SHARE = 0.2  # from 3 billion parameters on; 9-41 % measured for 8 billion
 START_SECONDS = 9.0  # start of the process and of torch on a CPU (measured)
 PYTHON_BYTES = 0.98e9  # Python with torch, transformers, datasets and scikit-learn (measured: 0.94 GB, and Trainer)
+CPU_TOKENS, GPU_TOKENS = 1024, 8192  # of a language model's training in memory at once, at least one row
+CHAT_TOKENS = 40  # of a conversation that no one wrote: who speaks, where answers end, a standing instruction
 FEATURE_TOKENS = 8192  # tokens that the frozen body reads at once
 KEPT_COPIES = 8.0  # bytes a trained parameter: the best state and the first one
 CUDA_BYTES = 1.2e9  # a card's own context and fragments
@@ -204,7 +206,8 @@ def _tokens(plan: Plan, data: DataFacts, limit: int) -> tuple[float, float]:
         return fixed, fixed
     if plan.task == "image-text-to-text":
         return 400.0, 400.0
-    return data.tokens_read(limit), data.mean_tokens
+    marks = CHAT_TOKENS if plan.task in ("text-generation", "preference-tuning") and not plan.column("text") else 0
+    return min(float(limit), data.tokens_read(limit) + marks), data.mean_tokens + marks
 
 
 # ---------------------------------------------------------------- seconds
@@ -283,6 +286,10 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
         weights = 0.55 * model.block_parameters + 2.0 * (model.parameters - model.block_parameters)
     longest = min(work.longest, max(work.tokens, data.p99_tokens))
     tokens_at_once = _rows_at_once(plan, gpu) * longest
+    writes = plan.task in ("text-generation", "preference-tuning")
+    if writes:  # cut by tokens, whatever the batch: the figures of recipes/parts/language_training.py
+        whole_step = (plan.training.batch_size or 16) * work.tokens
+        tokens_at_once = max(longest, min(GPU_TOKENS if gpu else CPU_TOKENS, whole_step))
     if work.method == "head":
         tokens_at_once = max(longest, min(FEATURE_TOKENS, work.rows * work.tokens))
     memory = {
@@ -292,14 +299,16 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
         "activations": tokens_at_once * _activation_bytes(model, work, gpu) * _kept_layers(model, work),
         "data": 0.0 if gpu else work.rows * (6 * work.whole + 4 * model.hidden) + 40.0 * work.rows * work.whole,
     }
-    if plan.task in ("text-generation", "preference-tuning", "text2text-generation", "image-text-to-text"):
+    if writes:  # only learned tokens are scored, 512 at a time
+        memory["logits"] = 12.0 * model.vocabulary * 512
+    elif plan.task in ("text2text-generation", "image-text-to-text"):
         memory["logits"] = 10.0 * model.vocabulary * tokens_at_once
     return memory
 
 
 def _rows_at_once(plan: Plan, gpu: Gpu | None) -> int:
     rows = plan.training.micro_batch_size or plan.training.batch_size or 16
-    if plan.task in ("text-generation", "preference-tuning", "image-text-to-text"):
+    if plan.task == "image-text-to-text":
         rows = min(rows, 4)
     return min(rows, 64 if gpu else 32)
 

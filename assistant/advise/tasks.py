@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from assistant.advise.catalog import Model
 from assistant.advise.draft import Draft
+from assistant.advise.estimate import CHAT_TOKENS
 from assistant.advise.facts import DataFacts
 from assistant.advise.training import half, length_for
 
@@ -59,7 +60,8 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
     draft.choose("training.batch_size", batch, f"{batch} rows a step is usual here. Runner-up: {batch * 2}, steadier.")
     if defaults.tokens:
         cap = min(defaults.tokens if on_gpu else min(defaults.tokens, 512), model.context)
-        length = length_for(data.p99_tokens, cap)
+        marks = CHAT_TOKENS if task in ("text-generation", "preference-tuning") else 0
+        length = length_for(data.p99_tokens + marks, cap)
         draft.choose(
             "training.max_length", length,
             f"99 of 100 rows have at most about {data.p99_tokens:,} tokens; {cap:,} is the most that is sensible here. "

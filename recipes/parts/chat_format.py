@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,23 +86,28 @@ class Format:
 
     def _span(self, messages: list[Message], place: int, whole: str) -> tuple[int, int] | None:
         """Where an answer stands in the whole text; None when a template writes earlier answers differently."""
-        before, after = self.render(messages[:place], True), self.render(messages[: place + 1])
+        after = self.render(messages[: place + 1])
         if not whole.startswith(after.rstrip()):
             return None
-        start = len(before) if after.startswith(before) else after.rfind(messages[place]["content"].strip())
+        before = self.render(messages[:place], True) if place else ""
+        asked = before and after.startswith(before)
+        start = len(before) if asked else after.rfind(messages[place]["content"].strip())
         return (start, len(after.rstrip())) if start >= 0 else None
 
     def _closed(self, answer: str) -> str:
         """An answer that ends with a token which says so: without one, the model would never stop."""
-        special = [token for token in self._specials() if answer.endswith(token)]
+        special = [token for token in self.specials if answer.endswith(token)]
         if not special:
             return answer + str(self.tokenizer.eos_token or "")
         self.end_tokens.update(special)
         return answer
 
-    def _specials(self) -> list[str]:
-        added = [str(token) for token in self.tokenizer.get_added_vocab()]
-        return [token for token in {*self.tokenizer.all_special_tokens, *added} if token]
+    @cached_property
+    def specials(self) -> list[str]:
+        """The tokenizer's tokens that are marks, not words."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        marks = {*self.tokenizer.all_special_tokens, *(str(token) for token in added if token.special)}
+        return sorted(mark for mark in marks if mark)
 
     def tokens(self, text: str) -> list[int]:
         """Tokens of a part, nothing added."""

@@ -288,6 +288,22 @@ def save(model: LanguageModel, folder: Path) -> None:
     checkpoints.replace_folder(partial, folder)
 
 
+def same_weights(model: LanguageModel, folder: Path) -> bool:
+    """Whether the saved files hold the model's weights bit for bit (of an adapter run, the adapter's)."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    own = get_peft_model_state_dict(model.module) if model.adapter else model.module.state_dict()
+    seen = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118 a file, not a dict
+                seen += 1
+                if name not in own or not torch.equal(file.get_tensor(name), own[name].detach().cpu()):
+                    return False
+    return seen > 0
+
+
 def _bare(model: LanguageModel) -> LanguageModel:
     """The model without the adapters' wrapping, which has no generation settings of its own."""
     if not model.adapter:

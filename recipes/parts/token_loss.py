@@ -55,7 +55,8 @@ class _SummedLoss(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, above: Any) -> Any:
-        return *(None if each is None else each * above.to(each.dtype) for each in ctx.saved_tensors), None, None
+        slopes = [None if each is None else each * above.to(each.dtype) for each in ctx.saved_tensors]
+        return *slopes, None, None, None
 
 
 def each_loss(hidden: Any, weight: Any, bias: Any, labels: Any, cap: float | None) -> torch.Tensor:

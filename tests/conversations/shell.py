@@ -128,6 +128,21 @@ RESULTS: dict[str, dict[str, Any]] = {
         },
         warnings=[{"code": "time-limit", "text": "The 1,055 planned steps do not fit into 15 minutes."}],
     ),
+    "chat": result(
+        "better", task="text-generation", base_model="HuggingFaceTB/SmolLM2-135M-Instruct", problem=None,
+        method={"name": "lora", "rank": 16}, metric="loss",
+        metrics={"loss": interval(3.9, 0.1), "perplexity": interval(49.4, 5)},
+        baselines={"untuned": {"loss": interval(4.75, 0.1)}, "few_shot": {"loss": interval(4.2, 0.1)}},
+        verdict={
+            "code": "better", "text": "On 100 rows it never saw, the tuned model's loss is 3.9 a token (95 % interval "
+            "3.8–4); smaller is better. Before the tuning it was 4.75, and 4.2 with 4 examples in the prompt instead "
+            "of any training: the tuned model is better than both, and that is hardly chance (p < 0.001).",
+            "best_baseline": "few_shot", "metric": "loss",
+        },
+        labels=None, confusion=None, classes=None, mistakes=None, model_format="peft",
+        written=[{"row": 1, "prompt": "Define cat.", "expected": "A soft automaton.", "before": "A pet.",
+                  "after": "An automaton."}],
+    ),
     "perfect": result(
         "same", metrics={"accuracy": exact(1.0)}, confusion=[[20, 0], [0, 20]],
         baselines={"majority": {"accuracy": exact(0.5)}, "word_counts": {"accuracy": exact(1.0)}},
@@ -248,6 +263,10 @@ class Shell:
         return RunChanged(run=self._run(number), view=view, result=result, plan=self.started)
 
     def _predict(self, arguments: dict[str, Any]) -> Answered:
+        if self.started is not None and self.started.task in ("text-generation", "preference-tuning"):
+            said = {"prediction": "A soft, indestructible automaton.", "untuned": "A cat is a small animal."}
+            found = [{"input": text, **said} for text in arguments["inputs"]]
+            return Answered(effect="predict", data={"run": arguments["run"], "number": 1, "predictions": found})
         found = [
             {"input": text, "prediction": "bad", "scores": {"bad": 0.91, "good": 0.09}} for text in arguments["inputs"]
         ]
@@ -303,7 +322,15 @@ class Shell:
         mended, _sentence = fix(table, arguments["code"], file.guesses[0]["columns"])
         upload = f"{file.id}-mended"
         self.tables[upload] = mended
-        return FileRead(file=card_of(file.name, upload, mended))
+        return FileRead(file=card_of(file.name, upload, mended).model_copy(update={"mends": file.id}))
+
+    def _read_hub(self, arguments: dict[str, Any]) -> FileRead | FileRefused:
+        """A Hub that has one data set; the others cannot be reached."""
+        name = str(arguments["dataset"])
+        if name == "acme/reviews":
+            return FileRead(file=card_of("reviews.csv", "upload-hub").model_copy(update={"name": name}))
+        return FileRefused(name=name, code="hub-unreachable", what=f"The Hub cannot be reached, so I cannot read {name}.",
+                           fix="Download it from its page, and upload it as a file.")  # fmt: skip
 
     def _run(self, number: int) -> RunCard:
         status = self.statuses[f"run-{number}"]
