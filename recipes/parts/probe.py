@@ -96,6 +96,8 @@ def choose(study: Study, found: Features, rows: NDArray[Any], seed: int) -> tupl
 
 def better_pooling(compared: dict[str, Quality]) -> Pooling:
     """The model's own pooling, unless the mean wins by more than a hair."""
+    if "mean" not in compared:
+        return "model"
     if "model" not in compared:
         return "mean"
     model, mean = compared["model"], compared["mean"]
