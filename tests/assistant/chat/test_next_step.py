@@ -25,7 +25,7 @@ def of(tree: dict[str, Any], plan: Plan | None = PLAN, **changes: Any) -> Propos
 
 def test_a_training_that_was_cut_short_gets_its_time() -> None:
     found = of(CUT_SHORT)
-    assert found.changes == {"training.max_minutes": 47.0}
+    assert found.changes == {"training.max_minutes": 27.0}
     assert "402 of 633 steps" in found.text
     assert "0.7 points" in found.gain
     assert "10 minutes more" in found.cost

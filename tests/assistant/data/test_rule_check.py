@@ -24,7 +24,7 @@ def rows(count: int, special: str) -> tuple[list[str], list[str]]:
     """Every third row holds something special and has the label of it."""
     labels = ["special" if i % 3 == 0 else "usual" for i in range(count)]
     texts = [f"I write about my {_WORDS[i % 10]} and the {_WORDS[i * 7 % 10]} of case {'abcdefghij'[i % 10]} today"
-             + (f" {special}" if label == "special" else " as always") for i, label in enumerate(labels)]  # fmt: skip
+             + (f" {special}" if label == "special" else "") for i, label in enumerate(labels)]  # fmt: skip
     return texts, labels
 
 
