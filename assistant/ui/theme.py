@@ -27,7 +27,7 @@ ADDRESS_JS = """(id) => { const url = new URL(window.location.href);
 SCRIPT = """
 (() => {
   const opened = new Set(), closed = new Set();
-  let follow = true, count = 0, height = 0, ours = 0, until = 0, newest = null;
+  let follow = true, count = 0, height = 0, ours = 0, until = 0, newest = null, watched = null;
   const say = (wish) => {
     const field = document.querySelector('#fa-say textarea, #fa-say input'), go = document.querySelector('#fa-say-go');
     if (!field || !go || document.querySelector('.fa-thinking')) return;
@@ -74,6 +74,7 @@ SCRIPT = """
     });
     const box = area();
     if (!box) return;
+    if (box !== watched) { watched = box; resized.disconnect(); resized.observe(box); }  /* the settings open below */
     const rows = box.querySelectorAll('.fa-said, .fa-text, .fa-card, .fa-thinking, .fa-welcome');
     const last = rows[rows.length - 1], grown = box.scrollHeight !== height;
     if (last && rows.length !== count) {
@@ -91,6 +92,10 @@ SCRIPT = """
     height = box.scrollHeight;
   };
   let waiting = false;
+  const resized = new ResizeObserver(() => {
+    const box = area();
+    if (box && follow && !box.querySelector('.fa-welcome')) scroll(box, box.scrollHeight);
+  });
   new MutationObserver(() => {
     if (waiting) return;
     waiting = true;
