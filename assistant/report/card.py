@@ -6,7 +6,7 @@ Functions of the result and the plan alone: every figure that they show stands i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -16,6 +16,7 @@ from recipes.plan import Plan
 
 MAX_CLASSES = 60
 MAX_MISTAKES = 10
+MAX_PICTURES = 24
 MISTAKE_LENGTH = 280
 
 
@@ -162,11 +163,19 @@ def difference(result: Result) -> str:
 # ---------------------------------------------------------------- HTML
 
 
-def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = False, opened: bool = False) -> str:
+def report_html(
+    result: Result,
+    plan: Plan | None = None,
+    *,
+    with_rows: bool = False,
+    opened: bool = False,
+    pictures: Mapping[str, str] | None = None,
+) -> str:
     """The report as a fragment of HTML, every value escaped.
 
     Args:
-        with_rows: also show the mistakes, which are texts of the person.
+        with_rows: also show the mistakes, which are rows of the person.
+        pictures: path, as in the result -> data: address (`report.media`); shown where rows are.
         opened: show all parts at once, as a file does; the page folds the secondary ones.
     """
     metric = main_metric(result)
@@ -175,9 +184,10 @@ def report_html(result: Result, plan: Plan | None = None, *, with_rows: bool = F
         f'<header><span class="fa-tag fa-tag-{verdict.code}">{escape(words.VERDICTS[verdict.code])}</span>'
         f'<p class="fa-verdict">{escape(verdict.text)}</p>{_facts(result)}</header>'
     )
+    shown = (pictures or {}) if with_rows else {}
     folds = [
-        ("matrix", "Which classes are mixed up", _matrix(result)),
-        ("mistakes", "The surest mistakes", _mistakes(result) if with_rows else ""),
+        ("matrix", "Which classes are mixed up", _matrix(result, shown)),
+        ("mistakes", "The surest mistakes", _mistakes(result, shown) if with_rows else ""),
         ("written", "Five prompts, before and after", _written(result) if with_rows else ""),
         ("curves", "How it learned", plots.curves(result.curves or {}, metric)),
         ("rows", "Would more rows help?", _rows_curve(result)),
@@ -252,10 +262,12 @@ def _against(result: Result, metric: str) -> str:
     return f"<section><h4>{heading}</h4>{plots.bars(rows, metric)}{note}</section>"
 
 
-def _matrix(result: Result) -> str:
+def _matrix(result: Result, pictures: Mapping[str, str] | None = None) -> str:
     if not result.confusion or not result.labels or len(result.labels) != len(result.confusion):
         return ""
-    return plots.matrix(result.labels, result.confusion)
+    known = pictures or {}
+    examples = {label: known[path] for label, path in (result.examples or {}).items() if path in known}
+    return plots.matrix(result.labels, result.confusion, examples)
 
 
 def _rows_curve(result: Result) -> str:
@@ -274,7 +286,9 @@ def _rows_curve(result: Result) -> str:
     return f'<div class="fa-curves">{drawn}</div>{note}'
 
 
-def _mistakes(result: Result) -> str:
+def _mistakes(result: Result, pictures: Mapping[str, str]) -> str:
+    if any(mistake.picture in pictures for mistake in result.mistakes or []):
+        return _gallery(result, pictures)
     rows = "".join(
         f"<li><blockquote>{escape(_cut(mistake.input))}</blockquote><p>said <b>{escape(mistake.predicted)}</b>"
         f"{'' if mistake.confidence is None else f' ({100 * mistake.confidence:.0f} % sure)'}, "
@@ -282,6 +296,19 @@ def _mistakes(result: Result) -> str:
         for mistake in (result.mistakes or [])[:MAX_MISTAKES]
     )
     return f'<ol class="fa-mistakes">{rows}</ol>' if rows else ""
+
+
+def _gallery(result: Result, pictures: Mapping[str, str]) -> str:
+    """Mistaken pictures side by side, the surest first."""
+    shown = [mistake for mistake in result.mistakes or [] if mistake.picture in pictures][:MAX_PICTURES]
+    figures = "".join(
+        f'<figure><img src="{escape(pictures[str(mistake.picture)])}" alt="{escape(_cut(mistake.input))}" '
+        f'loading="lazy"><figcaption>said <b>{escape(mistake.predicted)}</b>'
+        f"{'' if mistake.confidence is None else f' ({100 * mistake.confidence:.0f} % sure)'}, "
+        f"really <b>{escape(mistake.expected)}</b> <i>· row {mistake.row:,}</i></figcaption></figure>"
+        for mistake in shown
+    )
+    return f'<div class="fa-gallery">{figures}</div>'
 
 
 def _written(result: Result) -> str:
@@ -319,11 +346,18 @@ def html_table(table: Table, *, titled: bool = False) -> str:
     return f"<section>{title}{drawn}{note}</section>"
 
 
-def report_page(result: Result, plan: Plan | None = None, *, title: str = "", with_rows: bool = False) -> str:
+def report_page(
+    result: Result,
+    plan: Plan | None = None,
+    *,
+    title: str = "",
+    with_rows: bool = False,
+    pictures: Mapping[str, str] | None = None,
+) -> str:
     """The report as one HTML file that needs nothing else: no script, no address, no font from anywhere."""
     name = escape(title or "Report of a fine-tuning run")
-    body = report_html(result, plan, with_rows=with_rows, opened=True)
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    body = report_html(result, plan, with_rows=with_rows, opened=True, pictures=pictures)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'

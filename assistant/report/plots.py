@@ -6,7 +6,7 @@ so that a narrow screen never shrinks a letter. Every string that came from outs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -167,25 +167,35 @@ def curves(of_run: dict[str, list[list[float]]], metric: str = "") -> str:
     return f'<div class="fa-curves">{drawn}</div>' if drawn else ""
 
 
-def matrix(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
-    """The confusion matrix as a table, rows: true class; for many classes the pairs that are mixed up most."""
+def matrix(labels: Sequence[str], confusion: Sequence[Sequence[int]], examples: Mapping[str, str] | None = None) -> str:
+    """The confusion matrix as a table, rows: true class; for many classes the pairs that are mixed up most.
+
+    Args:
+        examples: class -> data: address of a small picture of it.
+    """
     if len(labels) > MAX_MATRIX:
         return _mixed_up(labels, confusion)
-    head = "".join(f'<th scope="col">{escape(label)}</th>' for label in labels)
-    body = "".join(_matrix_row(index, labels, row) for index, row in enumerate(confusion))
+    heads = [_example(examples or {}, label) + escape(label) for label in labels]
+    head = "".join(f'<th scope="col">{label}</th>' for label in heads)
+    body = "".join(_matrix_row(heads[index], index, row) for index, row in enumerate(confusion))
     corner = '<th class="fa-corner">really ↓ predicted →</th>'
     table = f'<table class="fa-matrix"><thead><tr>{corner}{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="fa-scroll">{table}</div>'
 
 
-def _matrix_row(index: int, labels: Sequence[str], row: Sequence[int]) -> str:
+def _example(examples: Mapping[str, str], label: str) -> str:
+    return f'<img src="{escape(examples[label])}" alt="" loading="lazy">' if label in examples else ""
+
+
+def _matrix_row(head: str, index: int, row: Sequence[int]) -> str:
+    """One true class; `head` is HTML."""
     total = sum(row) or 1
     cells = "".join(
         f'<td class="{"fa-hit" if column == index else "fa-miss" if number else "fa-zero"}" '
         f'style="--share:{number / total:.3f}">{number:,}</td>'
         for column, number in enumerate(row)
     )
-    return f'<tr><th scope="row">{escape(labels[index])}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{head}</th>{cells}</tr>'
 
 
 def _mixed_up(labels: Sequence[str], confusion: Sequence[Sequence[int]], limit: int = 10) -> str:

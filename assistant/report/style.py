@@ -129,6 +129,12 @@ CARDS = f"""
 .fa-mistakes {{ margin: 0; padding: 0; list-style: none; display: grid; gap: 14px; }}
 .fa-mistakes blockquote {{ margin: 0; padding: 0 0 0 12px; border-left: 3px solid var(--fa-line-strong);
   color: var(--fa-ink-2); font-size: .9rem; white-space: pre-line; }}
+.fa-gallery {{ display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); }}
+.fa-gallery figure {{ margin: 0; }}
+.fa-gallery img {{ width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 6px; background: var(--fa-line); }}
+.fa-gallery figcaption {{ margin-top: 4px; font-size: .82rem; overflow-wrap: anywhere; }}
+.fa-gallery i {{ font-style: normal; color: var(--fa-ink-3); }}
+.fa-matrix th img {{ display: block; width: 32px; height: 32px; object-fit: contain; margin: 0 auto 3px; }}
 .fa-mistakes p {{ margin: 5px 0 0 15px; font-size: .87rem; }}
 .fa-written {{ margin: 6px 0 0 15px; display: grid; gap: 4px; font-size: .87rem; }}
 .fa-written div {{ display: grid; grid-template-columns: 5.5em 1fr; }}

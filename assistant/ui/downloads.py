@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from assistant.errors import PlainError
-from assistant.report import card
+from assistant.report import card, media
 from recipes.events import Result
 from recipes.plan import Plan
 
@@ -65,7 +65,8 @@ def _answer(session: Session, run: str, name: str, conversation: str | None) -> 
     result, plan = Result.model_validate(shown["result"]), Plan.model_validate(shown["plan"])
     if name in ("report.html", "report-with-mistakes.html"):
         with_rows = name == "report-with-mistakes.html"
-        page = card.report_page(result, plan, title=f"Report of run {shown['id']}", with_rows=with_rows)
+        title, pictures = f"Report of run {shown['id']}", media.pictures_of(folder, result) if with_rows else {}
+        page = card.report_page(result, plan, title=title, with_rows=with_rows, pictures=pictures)
         return HTMLResponse(page, headers=_attached(f"{shown['id']}-{name}"))
     if name == "report.md":
         text = card.report_markdown(result, plan)

@@ -13,6 +13,7 @@ from typing import Any
 
 from assistant.data import examples
 from assistant.errors import PlainError
+from assistant.report import media
 from assistant.report.run import RunView
 from assistant.session import Session, StoredMessage
 from assistant.ui import downloads, render
@@ -164,7 +165,8 @@ class Pages:
             result = Result.model_validate(shown["result"]) if shown["result"] else None
             plan = Plan.model_validate(shown["plan"]) if shown["plan"] else None
         links = downloads.links(fields["id"], conversation) if result else {}
-        return render.RunShown(run, int(fields["number"]), view, result, plan, links)
+        pictures = media.pictures_of(self.session.home.run_dir(fields["id"]), result) if result else {}
+        return render.RunShown(run, int(fields["number"]), view, result, plan, links, pictures)
 
 
 def _run_of(message: StoredMessage) -> str:

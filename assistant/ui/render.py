@@ -59,7 +59,11 @@ class Block:
 
 @dataclass(frozen=True)
 class RunShown:
-    """All that the cards of one run are drawn from. `links`: name -> address of a download."""
+    """All that the cards of one run are drawn from.
+
+    Attributes:
+        links: name -> address of a download. pictures: path, as in the result -> data: address.
+    """
 
     id: str
     number: int
@@ -67,6 +71,7 @@ class RunShown:
     result: Result | None = None
     plan: Plan | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -537,7 +542,7 @@ def report(run: RunShown) -> str:
     )
     return _article(
         "report",
-        report_card.report_html(run.result, run.plan, with_rows=True),
+        report_card.report_html(run.result, run.plan, with_rows=True, pictures=run.pictures),
         f'<div class="fa-buttons fa-downloads">{links}</div>' if links else "",
     )
 
