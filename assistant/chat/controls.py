@@ -94,6 +94,8 @@ _UNDO = re.compile(
     r"|\b(?:back|as|like|the way|how) (?:to )?(?:how |as |what )?(?:it|they) (?:was|were)(?: before)?\b"
     r"|\bscratch that\b|\brestore\b|\bchange (?:it|that) back\b|\bput (?:it|that) back\b|\broll(?:ed)? ?back\b"
     r"|\bprevious (?:plan|version|setting|settings|one)\b"
+    r"|(?<!which )\b(?:previous|old|earlier|former) (?:model|plan|one|settings?|version|value)s? (?:was"
+    r"|were) (?:\w+ )?(?:fine|better|good|ok|okay|right|nicer)\b"
     r"|\b(?:cancel|reverse|discard|drop|forget|remove) (?:that|the|my|this) (?:last )?(?:change|edit|modification"
     r"|step|correction)\b|^go back$|^back$|\bi did not mean that\b|\bone step back\b|\bnever ?mind (?:that|the last"
     r"|this)(?: change)?\b"
@@ -109,8 +111,9 @@ _LIST = re.compile(
 _DELETE = re.compile(
     r"\b(?:delet\w*|remov\w*|eras\w*|throw (?:away|out)|get rid of|discard\w*|drop|trash|wipe|bin"
     r"|clear)\b[\w ,']{0,40}\b(?:run|runs|training|trainings|experiment|experiments|model|models|job)\b"
-    r"|\b(?:run|training|experiment) (?:number )?#?\d+[\w ,']{0,25}\b(?:delete|remove|removed|deleted|erase|away"
-    r"|bin)\b|\b(?:delete|erase|remove) (?:it|that|that one|the last one|the first one|the old one)\b$"
+    r"|\b(?:run|training|experiment) (?:number )?#?\d+\b[\w ,']{0,40}\b(?:delete|remove|removed|deleted|erase|away"
+    r"|bin|throw|trash|rid of|discard\w*|wipe|can go|drop)\b|\b(?:delete|erase|remove) (?:it|that|that one"
+    r"|the last one|the first one|the old one)\b$"
 )
 
 
@@ -248,7 +251,8 @@ _STATUS_WORDS = words_of(
     over running going started stopped working stuck crashed hanging ended alive far long much longer time left
     remaining remain remains until till doing happening news update updates check check-in stand stands epoch
     step wait waiting minutes hours percent everything tell show me coming along current currently look looking
-    busy it's thats moving faster loss curve end expect soon moment give
+    busy it's thats moving faster loss curve end expect soon moment give crash crashed fail failed die died dead
+    hang hangs freeze frozen freezes broken break
     """
 )
 _REPORT = re.compile(
@@ -432,7 +436,8 @@ _HELP = re.compile(
     r"|tutorial|guide me|sos|\?+|what now|now what|how|what do i do(?: now)?|what next|i am (?:lost|new|stuck"
     r"|confused)[\w ]{0,30}|no idea[\w ]{0,40}|i (?:do not|don't) know (?:what|how|where)[\w ]{0,40})[ ?!.]*$"
     r"|\bwhich (?:tasks?|kinds? of (?:models|tasks|files|data)|file (?:types|formats)|formats|models"
-    r"|languages) (?:can|do|are|does|could)\b[\w ]{0,30}|\bwhat (?:kinds? of |types? of |sorts? of )?(?:tasks?|files?"
+    r"|languages) (?:can|do|are|does|could)\b[\w ]{0,30}|\bwhat (?:kinds? of |types? of |sorts? of )?(?:tasks?"
+    r"|problems?|questions?|files?"
     r"|formats?|models?|data|things|file formats) (?:can|do|are|does|could|should) (?:you|i|we|there|it"
     r"|this)\b[\w ]{0,25}|\bshow me (?:an example|what you can|how (?:it|this) works|around|the examples?)\b"
     r"|\bgive me an example\b|\bexamples? (?:please|to try)\b|\bdo you (?:speak|understand|support|know)\b"
@@ -483,7 +488,8 @@ def found(text: str, raw: str, *, has_plan: bool, with_file: bool, trying: bool)
         return "undo", {}
     if _COMPARE.search(text) and len(run_numbers(text)) != 1 and not with_file:
         return "compare", {"runs": run_numbers(text)}
-    if _DELETE.search(text) and not re.search(_DATA_PROBLEM, text) and not _says_no(text, _DELETE):
+    of_data = re.search(_DATA_PROBLEM, text) and not re.search(r"\brun (?:number )?#?\d", text)
+    if _DELETE.search(text) and not of_data and not _says_no(text, _DELETE):
         return "delete_run", slots
     for reader in (_stop_or_resume, _about_data, _about_model, _about_results):
         answer = reader(text, raw, has_plan, with_file)
@@ -524,6 +530,16 @@ _CHECK_ONLY = re.compile(
 )
 
 
+#: A file that does not look right to the person.
+_COMPLAINS = re.compile(
+    r"\b(?:file|export|table|csv|data|upload|letters|characters|umlauts|columns?|it|this|that|rows|lines)\b"
+    r"(?: \w+){0,2} (?:seems?|looks?|is|are|comes?|appears?|gets?) (?:\w+ )?(?:broken|weird|strange|odd|wrong|damaged"
+    r"|corrupt(?:ed)?|garbled|funny|messed|mixed up|unreadable|scrambled|empty)\b"
+    r"|\berrors? (?:when|if|while|on|message)\b|\bsa(?:y|ys|id|ying) (?:\w+ )?errors?\b"
+    r"|\b(?:not|never|can not|will not) (?:\w+ )?(?:open|load|opened|loaded)\b"
+)
+
+
 def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     del raw
     if (
@@ -536,12 +552,18 @@ def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[s
         return "fix_data", {}
     if with_file and _CHECK_ONLY.search(text) and len(text.split()) <= 10:
         return "check_data", {}
+    if with_file and _COMPLAINS.search(text) and not re.search(r"\btrain|\bteach|\blearn|\bclassif|\bdetect", text):
+        return "check_data", {}
     if _CHECK.search(text) and not _EVALUATES_MODEL.search(text):
         wants_model = re.search(r"\b(?:train|teach|fine-?tun|build|classif)\w*|\bmodel\b", text)
         if (
             not wants_model
             or _CHECK_ONLY.search(text)
-            or re.search(r"\bwhat is (?:wrong|the (?:matter|problem))\b|\bhow many\b", text)
+            or re.search(
+                r"\bwhat is (?:wrong|the (?:matter|problem))\b|\bhow many\b|\b(?:is|are) (?:my|this|these|that|the)"
+                r" (?:\w+ )?(?:data|file|table|csv|spreadsheet|zip|labels)\b",
+                text,
+            )
         ):
             return "check_data", {}
     del has_plan

@@ -64,6 +64,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"sentiment\w*|polarity|opinions?|mood\b|emotions?|happy ones|angry|toxic\w*|hate(?:ful)? speech|abusive"
          r"|sarcas\w*|tone of", 1.5),
         (r"(?:good|bad|positive|negative|great|poor) (?:and|or|from|versus|vs|ones?)", 1.2),
+        (r"(?:as|into|either|say|answers?|says|with) (?:an? )?[\w'-]+(?:, (?:an? )?[\w'-]+)*,? (?:or|vs\.?) (?:an? "
+         r"|not )?[\w'-]+", 1.0),
         (r"who (?:is|was|are|were) (?:[\w'-]+ )?(?:speak|talk|sing|writ|call)\w*|which (?:speaker|person|voice|writer)",
          1.0),
         (r"spam|phishing|fraud\w*|fake|clickbait|junk|scam\w*", 1.5),
@@ -114,7 +116,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
     ),
     "pixels": (
         (r"pixels?\b|segment\w*|masks?\b|outlin\w*|silhouett\w*|contours?|cut(?:s|ting)? out|exact shape|shape of"
-         r"|background remov\w*|remov\w* (?:the )?background|trace (?:the|around)|foreground", 2.6),
+         r"|background remov\w*|remov\w* (?:the )?background|trace (?:the|around)|foreground|(?:from|off"
+         r"|against) (?:the|its|their|any) background"
+         r"|along (?:its|the|their) (?:exact )?(?:shape|outline|edges?|border)", 2.6),
         (r"(?:which|every) (?:part|area|region)s? of|area (?:that is |which is )?(?:covered|of)|colou?r(?:s"
          r"|ing)? in (?:the|every)|boundar(?:y|ies)|delineat\w*", 1.6),
     ),
@@ -157,6 +161,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|citations|chemicals|dosages?|streets?)\b", 2.0),
         (r"names? (?:of|in) |names (?:and|or) |mentions? of|every (?:name|date|address|amount|drug|product|company)"
          r"|(?:people|persons), |who is (?:named|mentioned)|which words|each word|every word|word by word", 1.4),
+        (r"(?:picked|pulled|taken|extracted|fished|filtered|got|marked|highlighted|tagged|found) (?:out )?(?:of|from"
+         r"|in|inside) (?:[\w'-]+ ){0,3}(?:texts?|lines?|sentences?|documents?|letters?|e-?mails?|reports?|contracts?"
+         r"|articles?|notes?|messages?|ads?|invoices?|records?|descriptions?)\b", 1.8),
         (r"redact\w*|anonymi[sz]\w*|pseudonymi[sz]\w*|black(?:en)? out|personal (?:data|information) in|mask (?:names"
          r"|personal)|pii\b", 2.0),
         (r"(?:split|break|parse|parsing|cut)\w* (?:[\w'-]+ ){0,3}(?:addresses|address|names|references|citations"

@@ -272,7 +272,9 @@ def _expected(text: str, token: re.Match[str]) -> bool:
     before, after = text[: token.start()], text[token.end() :]
     if len(text.split()) <= 2 or re.match(r"\s*(?:model|(?:tiny|small|base|large|xl)\b)", after):
         return True
-    begins = not before.strip() and re.match(r"\s*(?:on|for|with|please|and|,|$)", after)
+    begins = not before.strip() and re.match(
+        r"\s*(?:on|for|with|please|and|maybe|perhaps|then|instead|would|could|should|[,.:;?!-]|$)", after
+    )
     return bool(begins or (before.strip() and _MODEL_BEFORE.search(before)))
 
 
@@ -330,6 +332,28 @@ def _mention(model_id: str, text: str, span: list[re.Match[str]]) -> Mention:
 
 
 # ---------------------------------------------------------------- size of the model
+
+_VARIANT = re.compile(
+    r"\b(?:the |a |an |its )?(\d+(?:\.\d+)?[mb]|tiny|mini|small|medium|base|large|xl|nano|micro|huge|b\d|\d{2,3})"
+    r" (?:version|variant|one|size|edition|checkpoint)\b|^(?:no |rather |please |then |the |make it |take |use )*"
+    r"(\d+(?:\.\d+)?[mb])(?: instead| please| then| rather)*[.! ]*$"
+)
+
+
+def sibling(text: str, model_id: str | None, task: Task | None) -> str | None:
+    """ "rather the 135m version": the model of the same family whose id holds that size."""
+    match = _VARIANT.search(text)
+    if match is None or model_id is None or negated(text, match.start()):
+        return None
+    size = str(match.group(1) or match.group(2))
+    now = catalog.lookup(model_id, task)
+    family = _family(now)
+    for model in catalog.find(task):
+        parts = re.split(r"[^a-z0-9.]+", model.id.rpartition("/")[2].lower())
+        if size in parts and family & _family(model):
+            return model.id
+    return None
+
 
 _SMALLER = re.compile(
     r"\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster"

@@ -28,7 +28,7 @@ _FULL = re.compile(
     r"\b(?:full(?:y)?|complete(?:ly)?|whole|entire)[- ]?(?:parameter |model )?(?:fine[- ]?tun\w*|tun\w+|train\w*"
     r"|retrain\w*)|\bfine[- ]?tune (?:it |the model )?(?:fully|completely|entirely)"
     r"|\b(?:train|retrain|tune|fine[- ]?tune|update|unfreeze|adapt|change)\w* (?:all|every|the whole|the entire"
-    r"|everything|the full|every single)"
+    r"|everything|the full|the complete|every single)"
     rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except"
     rf"|other))"
     r"|\b(?:everything|all|all (?:weights|layers|parameters)) (?:is |be |stays? |should be )?trainable"
@@ -36,6 +36,7 @@ _FULL = re.compile(
     r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
     r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"
     r"|go) (?:a )?full\b(?! stop)"
+    r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
     r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat"
     r"|chang|learn|tun|free)\w*"
 )
@@ -213,6 +214,16 @@ _PUBLISH = re.compile(
 )
 
 
+#: The model as a page, without the word for it.
+_HOST = re.compile(
+    r"\b(?:host|deploy)(?:ed|ing)? (?:it|this|that|the (?:\w+ )?model|my model|run \d+)\b(?! (?:on|to) (?:my|our|the) "
+    r"(?:phone|laptop|server|computer|device))"
+    r"|\b(?:colleagues?|friends?|boss|team|others|people|everyone|everybody|customers?|users?)\b[^.;!?]{0,30}\b(?:try"
+    r"|test"
+    r"|play with|click|use) (?:\w+ ){0,3}(?:in (?:the|a|their) browser|online|on the (?:web|internet)|around|out)\b"
+)
+
+
 def read_publish(text: str) -> tuple[bool | None, str | None, str]:
     """Whether the message asks to publish (None: says nothing, False: forbids it), the repository, and its kind."""
     match = _PUBLISH.search(text)
@@ -227,6 +238,7 @@ def read_publish(text: str) -> tuple[bool | None, str | None, str]:
         r"|gradio)\b",
         text,
     )
+    space = space or _HOST.search(text)
     if not match and not space:
         return None, None, "model"
     hit = match or space

@@ -205,7 +205,10 @@ class Message:
     @cached_property
     def columns(self) -> dict[str, Any]:
         task = self.task.task or (self.plan.task if self.plan else None) or (_first_guess(self.file) or {}).get("task")
-        return checked_paths(self._columns_by_reference(task) | read_columns(self.text, self.file, task))
+        named = checked_paths(self._columns_by_reference(task) | read_columns(self.text, self.file, task))
+        if named or not (self.files_now and self.has_plan and self.state.goal):
+            return named
+        return checked_paths(read_columns(words.tidy(self.state.goal), self.file, task))  # said before the file came
 
     def _columns_by_reference(self, task: str | None) -> dict[str, Any]:
         """Columns that the words mean without naming them: a direction, "the other one"."""
@@ -227,7 +230,7 @@ def _first_guess(file: FileCard | None) -> dict[str, Any] | None:
 
 def _without_words(message: Message) -> Intent:
     if message.files_now:
-        return intent("plan")
+        return intent("plan", **message.columns)
     return intent("help", kind="hello") if not message.raw.strip() else intent("unclear", why="nothing")
 
 
@@ -492,6 +495,10 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
         return True
     if name == "compare":
         return message.task.score >= SURE and not _OF_RUNS.search(text)
+    if name == "export":
+        return message.task.score >= SURE and not _OF_A_MODEL.search(text)
+    if name == "evaluate" and message.refused:
+        return True
     if name == "improve":
         better = not _finished(message.state) and bool(_ACCURATE.search(text))
         return message.has_plan and (named or better)
@@ -506,6 +513,11 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
 
 #: What a comparison is about, where it is no comparison of texts.
 _OF_RUNS = re.compile(r"\b(?:runs?|trainings?|models?|experiments?|results?|scores?|last|previous|before|attempts?)\b")
+
+
+_OF_A_MODEL = re.compile(
+    r"\b(?:models?|weights|export\w*|download\w*|onnx|gguf|ggml|ollama|adapters?|merge\w*|safetensors|it|run \d+)\b"
+)
 
 
 def _goes_on(message: Message) -> bool:
@@ -544,6 +556,10 @@ def _request(message: Message) -> Intent | None:
     return _last_resort(message)
 
 
+#: A score that is enough where the words also say what goes in and that something should be learned.
+_LIKELY = 0.55
+
+
 def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     text, score = message.text, message.task.score
     if message.files_now:
@@ -554,7 +570,13 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
         score >= 1.4 and (_TRAINS.search(text) or _WISHES.search(text)) and len(text.split()) > 6
     ):
         return intent("help", kind=controls.help_kind(text))
-    named = message.dataset[0] or (message.models.wanted and (message.file or _TRAINS.search(text) or score > 0))
+    spoken = score >= _LIKELY and message.task.modality is not None and len(text.split()) >= 6
+    told = len(text.split()) >= 15 and _WISHES.search(text)
+    named = (
+        (spoken and (_TRAINS.search(text) or told))
+        or message.dataset[0]
+        or (message.models.wanted and (message.file or _TRAINS.search(text) or score > 0))
+    )
     settings = {key for key in slots if key not in ("task", "problem", "then", "refused", "like")}
     if (score >= SURE and (_TRAINS.search(text) or _WISHES.search(text))) or named or _STRONGLY_TRAINS.search(text):
         return intent("plan", **slots)
@@ -657,6 +679,9 @@ def _model_slots(message: Message) -> dict[str, Any]:
         message.task.task or (plan.task if plan else None) or (_first_guess(message.file) or {}).get("task"),
     )
     direction = mentions.relative_size(message.text)
+    other = mentions.sibling(message.text, plan.base_model, task) if plan and not models.wanted else None
+    if other:
+        return {"base_model": other}
     if models.wanted:
         now = plan.base_model if plan else None
         chosen = next((mention.id for mention in models.wanted if mention.id != now), models.wanted[0].id)
@@ -670,8 +695,8 @@ def _model_slots(message: Message) -> dict[str, Any]:
             **(unwanted if not set(unwanted.get("avoid", [])) & set(mentions.families_of(models.wanted)) else {}),
         }
     if direction and plan is not None and plan.base_model:
-        other = mentions.next_size(plan.base_model, task, direction) if direction > 0 else None
-        return {"base_model": other} if other else {"preference": "smaller" if direction < 0 else "more accurate"}
+        next_one = mentions.next_size(plan.base_model, task, direction) if direction > 0 else None
+        return {"base_model": next_one} if next_one else {"preference": "smaller" if direction < 0 else "more accurate"}
     if models.refused:
         return {"avoid": [*message.settings.get("avoid", []), *mentions.families_of(models.refused)]}
     return {"like": models.unknown} if models.unknown else {}

@@ -65,6 +65,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.batch_size", rf"{NUMBER} (?:{_ROWS_OF} )?(?:per|in (?:a|each|one|every)) batch"),
         ("training.batch_size", rf"{NUMBER} {_ROWS_OF} (?:per step|at a time|at once|a step|each step|together)"),
         ("training.batch_size", rf"{NUMBER} at a time"),
+        ("training.batch_size", rf"{NUMBER} (?:mini-?)?batch(?:[- ]?size)?\b(?! of)"),
         ("training.max_length", rf"{NUMBER}[ -]?tokens?\b"),
         ("training.max_length", rf"\b{_LENGTH}\b{_LINK}{NUMBER}"),
         ("training.max_length", rf"(?:cut|truncate|shorten|limit|crop)\w* [\w ]{{0,40}}?(?:after|at"
@@ -190,7 +191,11 @@ def _limit(text: str, start: int) -> bool:
     """ "no more than 5 epochs" and "not over 256 tokens" name a number; they refuse nothing."""
     before = text[max(0, start - 30) : start]
     return bool(
-        re.search(r"\b(?:no|not|never) (?:more|longer|higher|larger|bigger|over|above|beyond)(?: than)?\s*$", before)
+        re.search(
+            r"\b(?:no|not|never)(?: \w+){0,2} (?:more|longer|higher|larger|bigger|over|above"
+            r"|beyond)(?: than)?\s*$",
+            before,
+        )
     )
 
 
@@ -550,6 +555,13 @@ def _test_share(text: str, rows: int | None) -> dict[str, Any]:
 
 
 def _test_percent(text: str) -> float | None:
+    learn = re.search(
+        rf"(?:train|learn)\w*(?: it)? (?:on|with|from) {NUMBER} %|{NUMBER} % (?:\w+ ){{0,4}}?(?:for|to|as|of) (?:the )?"
+        rf"(?:train|learn)",
+        text,
+    )
+    if learn and not negated(text, learn.start()):
+        return 1 - float(next(group for group in learn.groups() if group)) / 100
     patterns = (
         rf"{NUMBER} % (?:\S+ ){{0,6}}?{_FOR_TEST}",
         rf"(?:set aside|hold out|hold back|keep back|put aside|put away|withhold|held out|holdout|reserve|hide"
@@ -565,11 +577,6 @@ def _test_percent(text: str) -> float | None:
         if match and not negated(text, match.start()):
             value = float(match.group(1))
             return value if value < 1 else value / 100
-    learn = re.search(
-        rf"(?:train|learn)\w*(?: it)? (?:on|with|from) {NUMBER} %|{NUMBER} % (?:for|to) (?:train|learn)", text
-    )
-    if learn:
-        return 1 - float(next(group for group in learn.groups() if group)) / 100
     return None
 
 

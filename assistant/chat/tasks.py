@@ -38,7 +38,7 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
         hints: tasks that a model's or data set's name points to, with their weights.
     """
     weights = {name: _weight(text, rows) for name, rows in lexicon.concepts().items()}
-    modality = _modality_of_file(file) or _modality(text, weights)
+    modality = _modality_of_file(file) or _modality_of_hints(hints) or _modality(text, weights)
     scores = _scores(weights, modality, text)
     for near, weight in _near_requests(text, modality).items():
         scores[near] = scores.get(near, 0.0) + weight
@@ -121,6 +121,13 @@ def _modality_of_file(file: FileCard | None) -> str | None:
     if "audio" in kinds:
         return "audio"
     return "text" if kinds & {"text", "messages", "tokens", "category", "list"} else None
+
+
+def _modality_of_hints(hints: Sequence[tuple[str, float]]) -> str | None:
+    """A model for pictures reads pictures, whatever else the words say."""
+    kinds = {"image" if task.startswith(("image", "object")) else
+             "audio" if task.startswith(("audio", "automatic")) else "text" for task, _ in hints}  # fmt: skip
+    return kinds.pop() if len(kinds) == 1 and not kinds & {"text"} else None
 
 
 def _scores(weights: dict[str, float], modality: str | None, text: str) -> dict[str, float]:

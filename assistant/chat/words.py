@@ -62,6 +62,7 @@ _CONTRACTIONS = (
     (re.compile(r"\b(abt)\b"), "about"),
     (re.compile(r"\b(ur)\b"), "your"),
     (re.compile(r"\b(clf)\b"), "classifier"),
+    (re.compile(r"\bpos ?(/|or|and|vs\.?) ?neg\b"), r"positive \1 negative"),
     (
         re.compile(
             r"^((?:oh |ah |hmm |hm |well |ok |sorry )?(?:no|nope|nah)) (?=(?:use|take|the|i|it|make|do|that|this|set"
