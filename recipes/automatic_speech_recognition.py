@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import platform
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +23,12 @@ from numpy.typing import NDArray
 from recipes.events import Candidate, Estimate, Result, Sample
 from recipes.parts import (
     audio,
-    card,
     checkpoints,
     data,
     device,
+    judging,
     methods,
+    speech_card,
     speech_loading,
     speech_metrics,
     speech_models,
@@ -411,7 +411,7 @@ def judge(work: Work, before: Before, outcome: Outcome) -> Result:
         total_parameters=total,
         seconds={},
         peak_bytes={},
-        environment=environment(work.place, run),
+        environment=judging.environment(work.place, run),
         data_sha256=data.data_sha256(plan, run.directory),
         seed=plan.training.seed,
         metric=work.metric,
@@ -433,7 +433,7 @@ def judge(work: Work, before: Before, outcome: Outcome) -> Result:
 def recordings(work: Work) -> list[str]:
     """The test recordings, relative to the run's folder."""
     root = work.run.directory.resolve()
-    found = [audio.path_in(root, work.study.names[row]) for row in work.study.test]
+    found = [data.file_in(root, work.study.names[row]) for row in work.study.test]
     return [path.relative_to(root).as_posix() if path is not None else "" for path in found]
 
 
@@ -503,7 +503,9 @@ def complete(work: Work, result: Result) -> Result:
             "notes": run.notes,
         }
     )
-    (run.directory / "model" / "README.md").write_text(card.model_card(work.plan, final), encoding="utf-8")
+    (run.directory / "model" / "README.md").write_text(
+        speech_card.model_card(work.plan, final, work.model.kind), encoding="utf-8"
+    )
     run.write(
         Estimate(
             predicted_peak_bytes=run.predicted_peak_bytes,
@@ -513,18 +515,6 @@ def complete(work: Work, result: Result) -> Result:
         )
     )
     return final
-
-
-def environment(place: Device, run: RunContext) -> dict[str, Any]:
-    """What computed."""
-    return {
-        **device.versions(),
-        "device": place.name,
-        "precision": place.precision,
-        "threads": place.threads,
-        "processes": run.world_size,
-        "platform": platform.platform(),
-    }
 
 
 # The finished model

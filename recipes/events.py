@@ -225,6 +225,7 @@ class Mistake(Record):
     predicted: str
     confidence: float | None = None
     picture: str | None = None  # a small copy of the picture, relative to the run's folder
+    audio: str | None = None  # the recording, relative to the run's folder
 
 
 class Written(Record):

@@ -30,9 +30,11 @@ Task = Literal[
 ]
 Problem = Literal["single_label_classification", "multi_label_classification", "regression"]
 MethodName = Literal["head", "last_layers", "lora", "qlora", "full"]
-Baseline = Literal["majority", "word_counts", "picture_statistics", "nearest_centroid", "from_scratch"]
+Baseline = Literal[
+    "majority", "word_counts", "picture_statistics", "sound_statistics", "nearest_centroid", "from_scratch"
+]
 #: Tasks that sort rows into classes, and the role of the column with what is sorted.
-CLASSIFICATION = {"text-classification": "text", "image-classification": "image"}
+CLASSIFICATION = {"text-classification": "text", "image-classification": "image", "audio-classification": "audio"}
 
 #: The roles that a column can play; a role may list several columns (subject and body make one text).
 ROLES = (

@@ -31,6 +31,7 @@ RECIPES = {
     "text-classification": "recipes.text_classification",
     "text-generation": "recipes.text_generation",
     "preference-tuning": "recipes.preference_tuning",
+    "audio-classification": "recipes.audio_classification",
     "automatic-speech-recognition": "recipes.automatic_speech_recognition",
 }
 FINISHED, FAILED, CANCELLED = 0, 1, 3

@@ -189,24 +189,6 @@ def _prune(folder: Path) -> None:
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def path_in(folder: Path, named: Any) -> Path | None:
-    """The file that a row names, where it lies inside the run's folder; None for any other place.
-
-    Args:
-        folder: the run's folder. named: as `data/media/clip.wav`, or relative to `data/`.
-    """
-    if isinstance(named, dict):
-        named = named.get("path")
-    if not isinstance(named, str) or not named.strip():
-        return None
-    root = folder.resolve()
-    for base in (root, root / "data", root / "data" / "media"):
-        path = (base / named).resolve()
-        if path.is_relative_to(root) and path.is_file():
-            return path
-    return None
-
-
 def name_of(value: Any) -> str:
     """A recording as people know it: the last part of its path."""
     if isinstance(value, dict):

@@ -28,6 +28,7 @@ NAMES = {
     "majority": "always answering the most frequent class",
     "word_counts": "counting words",
     "picture_statistics": "colours and edges alone",
+    "sound_statistics": "how loud each pitch is alone",
     "nearest_centroid": "the nearest class average",
     "from_scratch": "the same model without pretraining",
     "untuned": "the untuned model",
@@ -39,6 +40,7 @@ NUMBER_NAMES = {
     "majority": "always answering the average",
     "word_counts": "counting words",
     "picture_statistics": "colours and edges alone",
+    "sound_statistics": "how loud each pitch is alone",
     "nearest_centroid": "the average of the nearest rows",
     "from_scratch": "the same model without pretraining",
 }

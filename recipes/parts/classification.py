@@ -95,6 +95,7 @@ def load_base(
         no_dropout=place.is_cpu or not kind.keeps_dropout,
         from_scratch=from_scratch,
     )
+    kind.fit_to(base, study)
     base.model.to(place.torch_device)
     return base
 

@@ -414,7 +414,11 @@ def _linear_layers_pattern(model: nn.Module) -> str:
 def _modules_to_save(model: Any, fresh: list[str]) -> list[str]:
     """The new head, and every other module that the checkpoint lacks: an adapter must carry their weights."""
     prefix = model.base_model_prefix
-    names = [name for name, child in model.named_children() if name != prefix and any(True for _ in child.parameters())]
+    found = find_blocks(model)
+    bodies = {prefix, found[0].split(".")[0] if found is not None else prefix}  # not every body goes by its prefix
+    names = [
+        name for name, child in model.named_children() if name not in bodies and any(True for _ in child.parameters())
+    ]
     for parameter in fresh:
         module = parameter.rpartition(".")[0]
         if module.startswith(prefix + "."):

@@ -99,6 +99,10 @@ class Modality(ABC):
             RecipeError: the data cannot be used.
         """
 
+    def fit_to(self, base: Base, study: Study) -> None:
+        """Change a model that was just loaded so that it suits the rows (how much of each it hears)."""
+        del base, study
+
     @abstractmethod
     def encode(self, plan: Plan, study: Study, base: Base, run: RunContext) -> Inputs:
         """All rows of the study, prepared for the model once."""

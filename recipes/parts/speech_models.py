@@ -164,17 +164,7 @@ class Whisper(SpeechModel):
 
     def listen(self, samples: Sequence[Samples], check_stop: Callable[[], None] = lambda: None) -> Sounds:
         """Log-mel spectrograms of the sounding part; the silence up to thirty seconds is one constant, added later."""
-        extractor = self.processor.feature_extractor
-        pieces = []
-        for number, each in enumerate(samples):
-            if number % 50 == 0:
-                check_stop()
-            # Two more frames than the sound: windows reach over its end. From there on every frame is the same.
-            frames = min(-(-len(each) // FRAME) + 3, int(extractor.nb_max_frames))
-            padded = np.pad(each[: int(extractor.n_samples)], (0, max(0, frames * FRAME + 400 - len(each))))
-            found = extractor(padded, sampling_rate=self.rate, padding="longest", return_tensors="np")
-            pieces.append(found["input_features"][0].T[:frames].astype(np.float16))
-        return _joined(pieces)
+        return log_mel(self.processor.feature_extractor, samples, check_stop)
 
     def labels(self, texts: Sequence[str]) -> list[list[int]]:
         """Special tokens, text, end; without the first token, which transformers adds while shifting."""
@@ -291,14 +281,7 @@ class Letters(SpeechModel):
 
     def listen(self, samples: Sequence[Samples], check_stop: Callable[[], None] = lambda: None) -> Sounds:
         """Waveforms, brought to one loudness where the model expects that."""
-        pieces = []
-        for number, each in enumerate(samples):
-            if number % 200 == 0:
-                check_stop()
-            if self.processor.feature_extractor.do_normalize:
-                each = (each - each.mean()) / np.sqrt(each.var() + 1e-7)
-            pieces.append(np.asarray(each, dtype=np.float16)[:, None])
-        return _joined(pieces)
+        return waveforms(samples, bool(self.processor.feature_extractor.do_normalize), check_stop)
 
     def labels(self, texts: Sequence[str]) -> list[list[int]]:
         """Letters; words are parted by the tokenizer's own sign."""
@@ -366,7 +349,33 @@ class Letters(SpeechModel):
         return [self.bare.base_model.feature_extractor]
 
 
-def _joined(pieces: list[NDArray[np.float16]]) -> Sounds:
+def log_mel(extractor: Any, samples: Sequence[Samples], check_stop: Callable[[], None] = lambda: None) -> Sounds:
+    """Whisper's spectrograms, shape (frames, mel bands) each; behind its last frame each goes on as that frame."""
+    pieces = []
+    for number, each in enumerate(samples):
+        if number % 50 == 0:
+            check_stop()
+        # A few more frames than the sound: windows reach over its end. From there on every frame is the same.
+        frames = min(-(-len(each) // FRAME) + 3, int(extractor.nb_max_frames))
+        padded = np.pad(each[: int(extractor.n_samples)], (0, max(0, frames * FRAME + 400 - len(each))))
+        found = extractor(padded, sampling_rate=extractor.sampling_rate, padding="longest", return_tensors="np")
+        pieces.append(found["input_features"][0].T[:frames].astype(np.float16))
+    return joined(pieces)
+
+
+def waveforms(samples: Sequence[Samples], normalise: bool, check_stop: Callable[[], None] = lambda: None) -> Sounds:
+    """Samples as they are, or with mean 0 and variance 1, shape (samples, 1) each."""
+    pieces = []
+    for number, each in enumerate(samples):
+        if number % 200 == 0:
+            check_stop()
+        found = (each - each.mean()) / np.sqrt(each.var() + 1e-7) if normalise else each
+        pieces.append(np.asarray(found, dtype=np.float16)[:, None])
+    return joined(pieces)
+
+
+def joined(pieces: Sequence[NDArray[np.float16]]) -> Sounds:
+    """Prepared recordings one after the other."""
     starts = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
     return Sounds(np.concatenate(pieces), starts)
 

@@ -123,7 +123,7 @@ def named_rows(plan: Plan, records: list[data.Record], run: RunContext, file_nam
             continue
         rows.texts.append(text)
         rows.names.append(str(record[sound].get("path") if isinstance(record[sound], dict) else record[sound]))
-        rows.paths.append(audio.path_in(run.directory, record[sound]) or Path())
+        rows.paths.append(data.file_in(run.directory, rows.names[-1]) or Path())
         rows.numbers.append(number)
         rows.speakers.append(record.get(group[0]) if group else None)
     missing = len(records) - len(rows.texts)
