@@ -478,18 +478,19 @@ def delete(run: RunArgument, as_json: JsonOption = False, home: HomeOption = Non
 def predict(
     run: RunArgument,
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT…", help="texts; - reads one a line from standard input")
+        list[str], typer.Argument(metavar="INPUT…", help="texts, or files for models of pictures; - reads one a line")
     ],
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Ask a run's model."""
-    from assistant import effects
+    from assistant import effects, trying
     from assistant.terminal import write
 
     with opened(home) as session:
         texts = [text for one in inputs for text in (_lines() if one == "-" else [one])]
-        for answer in effects.predict(session, session.find_run(run), texts):
+        row = session.find_run(run)
+        for answer in effects.predict(session, row, trying.inputs_of(session, row, texts)):
             if as_json:
                 put(answer)
                 continue

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from assistant import trying
 from assistant.chat.turns import (
     Answered,
     Effect,
@@ -393,6 +394,8 @@ class _Talk:
         events = [self._file(path, name) for path, name in zip(files, shown, strict=True)]
         for event in events:
             self._drive(event)
+        if events and all(isinstance(event, Answered) for event in events):
+            return self._result(Intent(name="predict"))
         intent = None
         if text.strip() or not files or any(isinstance(event, FileRead) for event in events):
             turn = self._drive(self._heard(text))
@@ -428,10 +431,15 @@ class _Talk:
             last_message=session.store.version(conversation),
         )
 
-    def _file(self, path: Path, name: str) -> FileRead | FileRefused:
+    def _file(self, path: Path, name: str) -> FileRead | FileRefused | Answered:
+        """A file of examples; or a picture or recording for the model of a finished run, and what it answers."""
         session = self._session
         upload = None
         try:
+            row = trying.run_for(session, self._conversation, path)
+            if row is not None and not self._dry_run:
+                answer = trying.ask(session, row, name, path)
+                return Answered(effect="predict", data={"run": row.run, "number": row.number, "predictions": [answer]})
             upload = session.home.keep_upload(path, name, session.limits.upload_bytes)
             return FileRead(file=session.read_file(upload, name))
         except PlainError as error:

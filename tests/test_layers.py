@@ -30,7 +30,7 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     "assistant.report": {"ours": CONTRACT | {"assistant.errors"}, "never": TORCH_STACK | {"gradio"}},
     "assistant.session": {
         "ours": CONTRACT
-        | {f"assistant.{part}" for part in ("errors", "data", "advise", "chat", "jobs", "report", "effects")},
+        | {f"assistant.{part}" for part in ("errors", "data", "advise", "chat", "jobs", "report", "effects", "trying")},
         "never": TORCH_STACK | {"gradio"},
     },
     "assistant.ui": {

@@ -128,7 +128,7 @@ def _avoided(model: Model, draft: Draft) -> bool:
     return any(item in word for item in draft.avoid for word in words)
 
 
-def _starter_reason(model: Model, why: str, task: str) -> str:
+def _starter_reason(model: Model, why: str, task: Task) -> str:
     better = catalog.default(task, "balanced")
     other = better.name if better is not None and better.id != model.id else "a larger model"
     if not model.package:  # to be downloaded once

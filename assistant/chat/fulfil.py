@@ -12,6 +12,8 @@ from assistant.chat.wording import value_at
 
 #: States of a run that may hold a model: finished, or stopped with its best state kept.
 WITH_MODEL = ("finished", "cancelled")
+#: Beginnings of the tasks whose inputs are files.
+FILE_TASKS = ("image-", "audio-", "automatic-speech")
 #: Words of a wish -> the finding that it is about.
 _FINDING_WORDS: tuple[tuple[str, str], ...] = (
     ("likely-wrong-labels", r"(?:likely )?wrong labels?|mislabel|label (?:errors?|noise)|suspicious labels?|relabel"),
@@ -142,7 +144,7 @@ def predict(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
         return _no_model(state, intent, "try it on any text")
     state = state.model_copy(update={"trying": True, "current_run": run.id})
     given = intent.slots.get("input")
-    if not given:
+    if not given or run.task.startswith(FILE_TASKS):  # these answer to a file that is added, not to words
         return Turn(state=state, replies=[replies.try_now(run)])
     effect = Effect(kind="predict", arguments={"run": run.id, "inputs": [str(given)]})
     return Turn(state=state, effects=[effect])

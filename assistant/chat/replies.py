@@ -894,9 +894,11 @@ def compare_needs_two(runs: Sequence[RunCard]) -> Reply:
 
 
 def try_now(run: RunCard) -> Reply:
-    """The next plain text is an input."""
+    """The next plain text, or the next picture or recording, is an input."""
+    what = {"image": "add a picture", "audio": "add a recording"}.get(run.task.partition("-")[0], "type a text")
+    what = "add a recording" if run.task == "automatic-speech-recognition" else what
     return Reply(
-        text=f"Run {run.number} is ready to be tried: type a text and I tell you what the model says. Say “stop” "
+        text=f"Run {run.number} is ready to be tried: {what} and I tell you what the model says. Say “stop” "
         f"when you are done."
     )
 

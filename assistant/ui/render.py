@@ -550,6 +550,9 @@ def report(run: RunShown) -> str:
 # ---------------------------------------------------------------- the other cards
 
 
+_JPEG = "data:image/jpeg;base64,"
+
+
 def prediction_card(reply: Reply) -> str:
     """What the model says to a text: the answer large, each class with its probability."""
     predictions = reply.data.get("predictions") or [reply.data]
@@ -569,8 +572,11 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
         chosen = shown
     given = prediction.get("input")
     text = given if isinstance(given, str) else _cell(" · ".join(map(str, given.values()))) if given else ""
+    seen = str(prediction.get("picture") or "")
+    shown_picture = f'<img class="fa-tried" src="{escape(seen)}" alt="">' if seen.startswith(_JPEG) else ""
     return _article(
         "prediction",
+        shown_picture,
         f"<blockquote>{escape(_cell(text))}</blockquote>" if text else "",
         f'<p class="fa-answer">{escape(shown)}</p>',
         plots.probabilities(scores, chosen) if scores else "",
