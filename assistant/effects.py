@@ -181,6 +181,10 @@ class Effects:
         }  # fmt: skip
         offline = hub.remembered(self._home.hub_cache) is False
         advice = advise(profile, wish, hardware, offline=offline, **details)
+        again = self._checked_again(train, advice.plan)
+        if again is not None:
+            details["findings"] = again.findings
+            advice = advise(profile, wish, hardware, offline=offline, **details)
         if not offline and self._needs_hub(advice.plan) and not hub.reachable(self._home.hub_cache):
             offline = True
             advice = advise(profile, wish, hardware, offline=True, **details)
@@ -196,8 +200,23 @@ class Effects:
         nearest = nearest_changes(advice.plan, advice.nearest)
         return PlanPrepared(
             plan=plan, estimate=figures, advice=list(advice.advice), problem=advice.problem, nearest=nearest,
-            starter=self._missing_starter(plan) if offline else None,
+            starter=self._missing_starter(plan) if offline else None, file=again,
         )  # fmt: skip
+
+    def _checked_again(self, card: FileCard | None, plan: Plan) -> FileCard | None:
+        """The file with its findings under the plan's columns, where these are not those that it was checked for."""
+        if card is None or plan.task is None or not plan.data.columns:
+            return None
+        best = card.guesses[0] if card.guesses else {}
+        before = card.checked or best.get("columns") or {}
+        wanted = {role: names for role, names in plan.data.columns.items() if role != "group"}
+        if wanted == {role: names for role, names in before.items() if role != "group"}:
+            return None
+        try:
+            seen = self._stored(card).look(agreed(card, plan))
+        except PlainError:
+            return None  # it was read before; what it lacks now is told where it is needed
+        return card.model_copy(update={"findings": seen["findings"], "checked": dict(plan.data.columns)})
 
     def measure(self, arguments: dict[str, Any]) -> Answered:
         """A few real steps of the plan, which correct its estimate."""
@@ -411,7 +430,10 @@ class Effects:
             self._home.forget_upload(upload)
             raise
         del mended["sentence"]
-        return FileRead(file=FileCard(id=upload, name=card.name, role=card.role, mends=card.id, **mended))
+        names = meant.get("columns") or {}
+        return FileRead(
+            file=FileCard(id=upload, name=card.name, role=card.role, mends=card.id, checked=names, **mended)
+        )
 
     def read_hub(self, arguments: dict[str, Any]) -> FileRead | FileRefused:
         """Bring the rows of a Hub data set into the conversation, as if they had been uploaded."""

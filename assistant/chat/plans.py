@@ -270,6 +270,9 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
     """The plan came: show it, what changed, and why it cannot run where it cannot."""
     why = (state.pending or "").removeprefix("prepared:") if (state.pending or "").startswith("prepared:") else "new"
     state = state.model_copy(update={"pending": None})
+    if event.file is not None:
+        files = [event.file if file.id == event.file.id else file for file in state.files]
+        state = state.model_copy(update={"files": files})
     if event.problem is not None and event.plan.base_model is None:
         return _no_plan(state, event)
     before, after = state.plan, _attributed(event.plan, state.guessed)

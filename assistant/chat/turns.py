@@ -39,6 +39,7 @@ class FileCard(Value):
     guesses: list[dict[str, Any]] = Field(default_factory=list)  # roles.TaskGuess dumps, best first
     findings: list[dict[str, Any]] = Field(default_factory=list)  # doctor.Finding dumps
     role: Literal["train", "test"] = "train"
+    checked: dict[str, Any] = Field(default_factory=dict)  # role -> column that the findings are for; {}: the best guess
     mends: str = ""  # a mended copy: the id of the file that it was made from
 
 
@@ -114,6 +115,7 @@ class PlanPrepared(Value):
     estimate: dict[str, Any] = Field(default_factory=dict)  # advise.estimate.Estimate dump
     advice: list[str] = Field(default_factory=list)  # sentences: too few rows, one class, hub not reachable …
     problem: dict[str, str] | None = None  # a PlainError's parts when no plan is possible
+    file: FileCard | None = None  # checked again, where the plan reads other columns than the best guess
     nearest: dict[str, Any] = Field(default_factory=dict)  # with a problem: the least changes that make it work
     starter: dict[str, Any] | None = None  # the plan's base model is a starter to be downloaded: name, title, mb
 

@@ -27,13 +27,16 @@ from assistant.data.table import Table, read_table, write_rows
 from assistant.errors import PlainError
 
 
-def look(path: str, name: str) -> dict[str, Any]:
+def look(path: str, name: str, *, meant: dict[str, Any] | None = None) -> dict[str, Any]:
     """Profile, task guesses and findings of a file.
+
+    Args:
+        meant: the task and columns that the person agreed to (a TaskGuess as JSON); None: the best guess.
 
     Raises:
         PlainError: it cannot be read.
     """
-    return _seen(read_table(Path(path), name))
+    return _seen(read_table(Path(path), name), TaskGuess.model_validate(meant) if meant else None)
 
 
 def _seen(table: Table, meant: TaskGuess | None = None, settled: Iterable[str] = ()) -> dict[str, Any]:
@@ -79,7 +82,9 @@ def mend(
 def copy(
     path: str, name: str, out: str, *, most: int | None = None, seed: int = 0, look: bool = False
 ) -> dict[str, Any]:
-    """Write the canonical copy that a run reads, pictures and recordings beside it; of more than `most` rows as many are drawn by `seed`, in order.
+    """Write the canonical copy that a run reads, pictures and recordings beside it.
+
+    Of more than `most` rows as many are drawn by `seed`, in order.
 
     Returns:
         "rows": how many; with `look`, also their "profile".

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 
 from assistant.data.cells import is_missing
 from assistant.data.findings import Check, Finding, View, column_list, counted, first_rows, share_of
-from assistant.data.names import key_of, words
+from assistant.data.names import is_origin
 from assistant.data.profile import ColumnProfile
 
-#: What a column is called that says where a row comes from.
-_ORIGIN = frozenset(
-    words(
-        "user username author patient subject participant respondent speaker voice singer customer client reviewer "
-        "person people student teacher employee member account session conversation thread dialog dialogue document "
-        "doc article book file filename source site website domain device camera hospital clinic recording interview "
-        "household family group animal plant slide scan case poster sender writer annotator"
-    )
-)
-_NUMBERING = frozenset(words("id ids no nr number num key code hash name uid uuid index handle of the"))
 #: Fewer groups than this cannot be shared out between learning and testing.
 FEWEST_GROUPS = 5
 #: A group with a larger share of the rows would make the test too large, or the training too small.
@@ -37,17 +26,12 @@ def group_leak(view: View) -> Iterable[Finding]:
     for column in view.profile.columns:
         if column.name in used or column.kind in ("empty", "list", "record", "messages", "boolean"):
             continue
-        if not _is_origin(column):
+        if not is_origin(column.name):
             continue
         found = _told(view, column)
         if found is not None:
             yield found
             return
-
-
-def _is_origin(column: ColumnProfile) -> bool:
-    parts = set(re.split(r"_+|(?<=[a-z])(?=\d)", key_of(column.name)))
-    return bool(parts & _ORIGIN) and parts <= _ORIGIN | _NUMBERING
 
 
 def _told(view: View, column: ColumnProfile) -> Finding | None:

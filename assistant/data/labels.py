@@ -83,6 +83,8 @@ def label_score(column: ColumnProfile, profile: Profile) -> float:
         score += 0.4
     elif key in names.RATING:
         score += 0.35
+    elif names.is_origin(column.name):
+        return score  # who said it is seldom the question
     elif key in names.LESSER:
         score += 0.05
     elif words & {*names.LABEL, *names.RATING}:

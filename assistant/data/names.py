@@ -44,6 +44,24 @@ PAIRS = (
     ("question1", "question2"), ("premise", "hypothesis"), ("s1", "s2"), ("sent1", "sent2"), ("query", "passage"),
 )  # fmt: skip
 
+#: What a column is called that says where a row comes from: of whom, of what.
+_ORIGIN = frozenset(
+    words(
+        "user username author patient subject participant respondent speaker voice singer customer client reviewer "
+        "person people student teacher employee member account session conversation thread dialog dialogue document "
+        "doc article book file filename source site website domain device camera hospital clinic recording interview "
+        "household family group animal plant slide scan case poster sender writer annotator"
+    )
+)
+_NUMBERING = frozenset(words("id ids no nr number num key code hash name uid uuid index handle of the"))
+
+
+def is_origin(name: str) -> bool:
+    """Whether a column is called like a person or a source that rows come from: speaker, patient_id, FileName."""
+    parts = set(re.split(r"_+|(?<=[a-z])(?=\d)", key_of(name)))
+    return bool(parts & _ORIGIN) and parts <= _ORIGIN | _NUMBERING
+
+
 #: Any of these in a first row tells that it is a header.
 IN_HEADERS = frozenset(
     (

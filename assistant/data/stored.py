@@ -29,9 +29,9 @@ class Stored:
     name: str
     apart: bool = False
 
-    def look(self) -> dict[str, Any]:
-        """Its "profile", "guesses" and "findings"."""
-        return self._do("look")
+    def look(self, meant: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Its "profile", "guesses" and "findings"; under the columns that are meant, or the best guess."""
+        return self._do("look", meant=meant)
 
     def mend(self, code: str, meant: dict[str, Any], out: Path, *, form: str, before: Iterable[str]) -> dict[str, Any]:
         """Write a mended copy, and look at it; see `desk.mend`."""
