@@ -473,7 +473,8 @@ def parameter_groups(
 
 def trainable_state(module: nn.Module) -> dict[str, torch.Tensor]:
     """Copies of the trainable weights, on the CPU, by name."""
-    return {name: value.detach().cpu().clone() for name, value in _named(module, trainable=True)}
+    dense = torch.contiguous_format
+    return {name: value.detach().cpu().clone(memory_format=dense) for name, value in _named(module, trainable=True)}
 
 
 def load_trainable(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
