@@ -222,6 +222,8 @@ class Plan(Strict):
             roles = (CLASSIFICATION[self.task], "label")
             missing += [f"data.columns.{role}" for role in roles if not self.data.columns.get(role)]
             missing += ["problem"] if self.problem is None else []
+        if self.task == "automatic-speech-recognition":
+            missing += [f"data.columns.{role}" for role in ("audio", "transcript") if not self.data.columns.get(role)]
         if self.method.name == "last_layers" and self.method.layers is None:
             missing.append("method.layers")
         if self.method.name in ("lora", "qlora") and self.method.rank is None:

@@ -85,7 +85,7 @@ class Hearing:
         kept = [number for number in range(len(clips)) if number not in clips.faults]
         if not kept:
             raise audio.no_usable_sound(
-                len(clips), path.name, {audio.name_of(rows.names[number]): why for number, why in clips.faults.items()}
+                len(clips), path.name, {rows.shown[number]: why for number, why in clips.faults.items()}
             )
         heard = self.transcribe([clips.samples(number) for number in kept])
         normal = speech_metrics.normaliser(self.model.language, self.model.processor.tokenizer)
@@ -98,7 +98,7 @@ class Hearing:
         }
         notes = [warning["text"] for warning in run.warnings]
         if clips.faults:
-            faults = {audio.name_of(rows.names[number]): why for number, why in clips.faults.items()}
+            faults = {rows.shown[number]: why for number, why in clips.faults.items()}
             notes.append(audio.say_faults(faults, len(clips), path.name))
         return report | ({"notes": notes} if notes else {})
 

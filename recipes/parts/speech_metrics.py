@@ -72,7 +72,7 @@ def count_errors(references: Sequence[str], heard: Sequence[str], normal: Normal
     """Errors of each utterance; a reference without words counts none, and every word heard in it is an error."""
     found = np.zeros((len(references), 4))
     for number, (reference, said) in enumerate(zip(references, heard, strict=True)):
-        one, two = " ".join(normal(reference).split()), " ".join(normal(said).split())
+        one, two = " ".join(words_of(reference, normal)), " ".join(words_of(said, normal))
         if not one:
             found[number] = [len(two.split()), 0, len(two), 0]
             continue
@@ -84,6 +84,11 @@ def count_errors(references: Sequence[str], heard: Sequence[str], normal: Normal
             len(one),
         ]
     return Counts(*found.T)
+
+
+def words_of(text: str, normal: Normaliser) -> list[str]:
+    """The words of a text as they are compared; a lone sign is none."""
+    return [word for word in normal(text).split() if any(character.isalnum() for character in word)]
 
 
 def figures(counts: Counts, groups: Sequence[Any] | None = None) -> dict[str, Interval]:
@@ -218,7 +223,7 @@ def worst_words(references: Sequence[str], heard: Sequence[str], normal: Normali
     wrong: Counter[str] = Counter()
     instead: dict[str, Counter[str]] = {}
     for reference, text in zip(references, heard, strict=True):
-        one, two = normal(reference).split(), normal(text).split()
+        one, two = words_of(reference, normal), words_of(text, normal)
         said.update(one)
         if not one:
             continue

@@ -22,6 +22,7 @@ from recipes.plan import Plan
 TEST_FRACTION, VALIDATION_FRACTION = 0.2, 0.1  # where the plan leaves them open
 MOST_VALIDATION = 100  # recordings: writing them down is slow, and these tell enough
 SAME_SENTENCES = 0.5  # from this share of repeated sentences on, only equal recordings count as copies
+OWN_NAME = "file"  # the column with the name that a person knows, where recordings were unpacked from an archive
 CHARACTERS_A_SECOND = 40.0  # nobody speaks faster: such a transcript belongs to another recording
 
 
@@ -72,10 +73,11 @@ class SpeechStudy:
 
 @dataclass(frozen=True)
 class Spoken:
-    """Usable rows of one file."""
+    """Rows of one file. `names`: of the recordings as the rows have them; `shown`: as the person knows them."""
 
     texts: list[str]
     names: list[str]
+    shown: list[str]
     paths: list[Path]
     numbers: list[int]
     speakers: list[Any]
@@ -116,13 +118,14 @@ def named_rows(plan: Plan, records: list[data.Record], run: RunContext, file_nam
     """
     sound, words = _column(plan, records, "audio", file_name), _column(plan, records, "transcript", file_name)
     group = plan.column("group")
-    rows = Spoken([], [], [], [], [])
+    rows = Spoken([], [], [], [], [], [])
     for number, record in enumerate(records, start=1):
         text = " ".join(str(record.get(words) or "").split())
         if not text or not record.get(sound):
             continue
         rows.texts.append(text)
         rows.names.append(str(record[sound].get("path") if isinstance(record[sound], dict) else record[sound]))
+        rows.shown.append(audio.name_of(record.get(OWN_NAME) or rows.names[-1]))
         rows.paths.append(data.file_in(run.directory, rows.names[-1]) or Path())
         rows.numbers.append(number)
         rows.speakers.append(record.get(group[0]) if group else None)
@@ -154,7 +157,7 @@ def _usable(rows: Spoken, offset: int, clips: Clips, longest: float, run: RunCon
     """Places of the rows of a file whose recordings can be used; the others are named in a warning."""
     faults: dict[str, str] = {}
     kept = []
-    for place, name in enumerate(rows.names):
+    for place in range(len(rows.names)):
         seconds = float(clips.seconds[offset + place])
         why = clips.faults.get(offset + place)
         if why is None and seconds > longest:
@@ -164,7 +167,7 @@ def _usable(rows: Spoken, offset: int, clips: Clips, longest: float, run: RunCon
         if why is None:
             kept.append(place)
         else:
-            faults[audio.name_of(name)] = why
+            faults[rows.shown[place]] = why
     left_out = len(rows.names) - len(kept)
     if left_out:
         run.warn("rows-left-out", audio.say_faults(faults, len(rows.names), file_name))
