@@ -77,14 +77,17 @@ METRICS: dict[str, str] = {
     "rmse": "root mean squared error",
     "r2": "R²",
     "wer": "word error rate",
+    "cer": "character error rate",
     "spearman": "Spearman correlation",
 }
-_SHARES = ("accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy")
+_SHARES = ("accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer")
 BASELINES: dict[str, str] = {
     "majority": "always the most frequent answer",
     "word_counts": "counting words",
     "nearest_centroid": "nearest class centre",
     "from_scratch": "the same network without pretraining",
+    "sound_statistics": "the loudness of each pitch alone",
+    "untuned": "the model before the training",
     "mean": "always the mean",
     "median": "always the median",
 }

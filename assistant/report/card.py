@@ -189,10 +189,12 @@ def report_html(
         ("matrix", "Which classes are mixed up", _matrix(result, shown)),
         ("mistakes", "The surest mistakes", _mistakes(result, shown) if with_rows else ""),
         ("written", "Five prompts, before and after", _written(result) if with_rows else ""),
+        ("heard", "What was said, and what was written before and after", _heard(result, shown) if with_rows else ""),
         ("curves", "How it learned", plots.curves(result.curves or {}, metric)),
         ("rows", "Would more rows help?", _rows_curve(result)),
     ]
     tables = {"classes": per_class(result), "figures": comparison(result), "tried": candidates(result)}
+    tables |= {"words": wrong_words(result) if with_rows else None}
     tables |= {"cost": cost(result), "settings": settings(result, plan)}
     folds += [(key, table.title, html_table(table)) for key, table in tables.items() if table is not None]
     folds.append(("notes", "Notes on this run", _notes(result)))
@@ -290,7 +292,8 @@ def _mistakes(result: Result, pictures: Mapping[str, str]) -> str:
     if any(mistake.picture in pictures for mistake in result.mistakes or []):
         return _gallery(result, pictures)
     rows = "".join(
-        f"<li><blockquote>{escape(_cut(mistake.input))}</blockquote><p>said <b>{escape(mistake.predicted)}</b>"
+        f"<li>{_player(mistake.audio, pictures)}<blockquote>{escape(_cut(mistake.input))}</blockquote>"
+        f"<p>said <b>{escape(mistake.predicted)}</b>"
         f"{'' if mistake.confidence is None else f' ({100 * mistake.confidence:.0f} % sure)'}, "
         f"really <b>{escape(mistake.expected)}</b> <i>· row {mistake.row:,}</i></p></li>"
         for mistake in (result.mistakes or [])[:MAX_MISTAKES]
@@ -321,6 +324,36 @@ def _written(result: Result) -> str:
         for one in (result.written or [])[:MAX_MISTAKES]
     )
     return f'<ol class="fa-mistakes">{rows}</ol>' if rows else ""
+
+
+def _heard(result: Result, sounds: Mapping[str, str]) -> str:
+    """Recordings with a player, what was said, and what the model wrote before the training and after it."""
+    rows = "".join(
+        f'<li>{_player(one.audio, sounds)}<dl class="fa-written">'
+        f"<div><dt>said</dt><dd>{escape(_cut(one.expected))}</dd></div>"
+        f"<div><dt>before</dt><dd>{escape(_cut(one.before)) or '–'}</dd></div>"
+        f"<div><dt>after</dt><dd>{escape(_cut(one.after)) or '–'}</dd></div></dl>"
+        f"<p>{one.wrong:,} of {one.words:,} words are wrong <i>· row {one.row:,}</i></p></li>"
+        for one in result.heard or []
+    )
+    return f'<ol class="fa-mistakes">{rows}</ol>' if rows else ""
+
+
+def _player(name: str | None, sounds: Mapping[str, str]) -> str:
+    if name not in sounds:
+        return ""
+    return f'<audio controls preload="none" src="{escape(sounds[str(name)])}"></audio>'
+
+
+def wrong_words(result: Result) -> Table | None:
+    """The words that are most often written wrongly; they are the person's own."""
+    if not result.words:
+        return None
+    rows = [
+        [word.word, word.heard or "(nothing)", f"{word.wrong:,} of {word.said:,}"]
+        for word in result.words[:MAX_MISTAKES]
+    ]
+    return Table("The words most often wrong", ["said", "mostly written as", "wrong"], rows, numbers_from=2)
 
 
 def _cut(text: str) -> str:
@@ -357,7 +390,7 @@ def report_page(
     """The report as one HTML file that needs nothing else: no script, no address, no font from anywhere."""
     name = escape(title or "Report of a fine-tuning run")
     body = report_html(result, plan, with_rows=with_rows, opened=True, pictures=pictures)
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'

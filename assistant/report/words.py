@@ -24,6 +24,8 @@ METRICS = {
     "pearson": "Correlation (Pearson)",
     "loss": "Loss",
     "perplexity": "Perplexity",
+    "wer": "Wrong words",
+    "cer": "Wrong characters",
     "exact_match": "Right word for word",
     "json_valid": "Valid JSON",
     "rouge_l": "Words shared with the expected answer (ROUGE-L)",
@@ -33,7 +35,7 @@ METRICS = {
 #: Metrics that are shares of rows and read best as a percentage.
 SHARES = {
     "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
-    "reward_accuracy",
+    "reward_accuracy", "wer", "cer",
 }  # fmt: skip
 #: Metrics of which less is better.
 ERRORS = {"mae", "rmse", "mse", "wer", "cer", "loss", "perplexity", "hamming_loss"}
@@ -42,6 +44,7 @@ BASELINES = {
     "mean": "Always the mean",
     "median": "Always the median",
     "word_counts": "Counting words",
+    "sound_statistics": "Loudness of each pitch alone",
     "nearest_centroid": "Nearest class centre",
     "from_scratch": "Same network, not pretrained",
     "untuned": "Before the tuning",
