@@ -51,6 +51,9 @@ _PLACE_FIRST = re.compile(
 )
 _PLACE_LAST = re.compile(rf"(?P<rest>[a-z0-9][^,;:!?]{{0,40}}?) (?:model )?(?:from|of|in|by|on) (?:the )?{_PLACE}\b")
 
+#: A preset of KerasHub is named as it is written there, as resnet_50_imagenet.
+_PRESET = re.compile(r"\bkeras[/ -]?hub(?:'s)?[:/ ]\s*(?:preset )?([a-z0-9]+(?:_[a-z0-9]+)+)")
+
 
 @dataclass(frozen=True)
 class Mention:
@@ -168,7 +171,10 @@ def read_models(
 
 def _by_place(text: str) -> list[Mention]:
     """Models of PyTorch Hub and Keras: "torch hub resnet18", "pytorch/vision:vgg16", "mobilenet from keras"."""
-    found: list[Mention] = []
+    found = [
+        Mention(f"keras/hub:{match[1]}", match.start(), match.end(), negated(text, match.start(), match.end()))
+        for match in _PRESET.finditer(text)
+    ]
     for match in (*_PLACE_FIRST.finditer(text), *_PLACE_LAST.finditer(text)):
         first = match.start("place") < match.start("rest")
         tokens = list(_TOKEN.finditer(match["rest"]))
@@ -205,6 +211,8 @@ def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | 
 
 
 def _looks_like_model(text: str, match: re.Match[str], name: str) -> bool:
+    if all(part.casefold() in common_words() for part in name.split("/")):  # "train/test" is no model
+        return bool(re.search(r"\bmodel(?: is| called| named|:)? $", text[: match.start()]))
     return bool(_MODEL_BEFORE.search(text[: match.start()])) or any(family in name for family in families())
 
 
@@ -336,7 +344,8 @@ def _mention(model_id: str, text: str, span: list[re.Match[str]]) -> Mention:
 _VARIANT = re.compile(
     r"\b(?:the |a |an |its )?(\d+(?:\.\d+)?[mb]|tiny|mini|small|medium|base|large|xl|nano|micro|huge|b\d|\d{2,3})"
     r" (?:version|variant|one|size|edition|checkpoint)\b|^(?:no |rather |please |then |the |make it |take |use )*"
-    r"(\d+(?:\.\d+)?[mb])(?: instead| please| then| rather)*[.! ]*$"
+    r"(\d+(?:\.\d+)?[mb]|tiny|mini|small|medium|base|large|xl)(?: instead| please| then| rather)*(?: of (?:the )?\w+)?"
+    r"[.! ]*$"
 )
 
 
@@ -356,12 +365,14 @@ def sibling(text: str, model_id: str | None, task: Task | None) -> str | None:
 
 
 _SMALLER = re.compile(
-    r"\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster"
+    r"\b(?:model|network|it|that|this|one|bert) (?:is|are|seems|looks|gets) (?:\w+ )?too (?:big|large|heavy)\b"
+    r"|\btoo (?:big|large|heavy) (?:a |of a )?(?:model|network)\b|\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster"
     r"|quicker))?(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert"
     r"|llm))?\b(?! (?:batch|learning|rate|lr|step|rank|test|number|set|max))"
 )
 _LARGER = re.compile(
-    r"\b(?:something|anything) (?:bigger|larger|stronger|more powerful|more capable|better)\b|\b(?:bigger|larger"
+    r"\b(?:model|network|it|that|this|one|bert) (?:is|are|seems|looks) (?:\w+ )?too (?:small|weak|simple|tiny)\b"
+    r"|\b(?:something|anything) (?:bigger|larger|stronger|more powerful|more capable|better)\b|\b(?:bigger|larger"
     r"|stronger|more powerful|more capable|heavier)(?: (?:base |language |pre-?trained )?(?:model"
     r"|one|network|version|net|variant|bert|llm))\b|\b(?:bigger|larger) please\b|^(?:a )?(?:bigger|larger|stronger)$"
 )
@@ -374,7 +385,7 @@ def relative_size(text: str) -> int:
     """-1 for "smaller model please", 1 for "a bigger one", 0 for neither."""
     for sign, pattern in ((-1, _SMALLER), (1, _LARGER)):
         match = pattern.search(text)
-        named = match and re.search(r"\b(?:model|one|network|net|version|variant|bert|llm)$", match.group())
+        named = match and re.search(r"\b(?:model|one|network|net|version|variant|bert|llm)\b", match.group())
         if match and (named or not _OTHER_SETTING.search(text)) and not negated(text, match.start()):
             return sign
     return 0
@@ -447,7 +458,8 @@ def _dataset_by_id(text: str, publish_repo: str | None, with_file: bool) -> tupl
         )
         taken = re.search(r"\b(?:take|use|from|load)(?: the)? $", before)
         family = any(word in name for word in families())
-        if task or (not with_file and (called or (taken and not family))):
+        beside = re.search(r"(?:\+|&|,|\band|\bwith|\busing)(?: the)? $", before) and len(before.split()) >= 2
+        if task or (not with_file and (called or ((taken or beside) and not family))):
             return name, task
     return None
 
@@ -500,5 +512,8 @@ def _task_of(name: str) -> str | None:
     lowered = name.casefold()
     if lowered in lexicon.DATASETS:
         return lexicon.DATASETS[lowered]
+    begun = re.match(r"([a-z0-9]{4,})[-_.]", lowered)  # "alpaca-cleaned", "squad_it"
+    if begun and begun.group(1) in lexicon.DATASETS:
+        return lexicon.DATASETS[begun.group(1)]
     flat = re.sub(r"[^a-z0-9]", "", lowered)
     return next((task for known, task in lexicon.DATASETS.items() if re.sub(r"[^a-z0-9]", "", known) == flat), None)

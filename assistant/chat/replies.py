@@ -190,6 +190,7 @@ _ACTS: dict[str, tuple[str, str]] = {
     "export": ("write the model as files to download", "download the model"),
     "publish": ("publish the model on the Hugging Face Hub", "publish the model"),
     "delete_run": ("delete a run", "delete a run"),
+    "get_starter": ("download a starter model", "download the starter model"),
     "get_starter": ("download a small model", "download the starter model"),
 }
 

@@ -79,15 +79,23 @@ def keras() -> Any:
 
 
 class KerasConfig(PretrainedConfig):  # type: ignore[misc]
-    """Which application of Keras it is, how large its pictures are, and in which order it wants the colours."""
+    """Which application of Keras it is (or preset of KerasHub), how large its pictures are, and what it does to pixels.
+
+    Args:
+        flip_colours: the colours are wanted in the order blue, green, red.
+        pixel_mean, pixel_spread: of a preset, for pixels from 0 to 1.
+    """
 
     model_type = KERAS_TYPE
 
     def __init__(
-        self, application: str = "MobileNetV2", image_size: int = 224, flip_colours: bool = False, **rest: Any
-    ) -> None:
+        self, application: str = "MobileNetV2", image_size: int = 224, flip_colours: bool = False, preset: str = "",
+        pixel_mean: Sequence[float] = (), pixel_spread: Sequence[float] = (), **rest: Any,
+    ) -> None:  # fmt: skip
         rest.pop("preprocessing", None)
         super().__init__(**rest)
+        self.preset = preset
+        self.pixel_mean, self.pixel_spread = list(pixel_mean), list(pixel_spread)
         self.application = application
         self.image_size = image_size
         self.flip_colours = flip_colours
@@ -172,7 +180,7 @@ class KerasForImageClassification(PreTrainedModel):  # type: ignore[misc]
     def __init__(self, config: KerasConfig, network: Any = None) -> None:
         super().__init__(config)
         random = network is None
-        network = build(config.application, config.image_size) if random else network
+        network = _random_network(config) if random else network
         self.body = KerasBody(network, config.flip_colours, learns_averages=random)
         self.classifier = nn.Linear(network.output_shape[-1], config.num_labels)
         self.post_init()
@@ -201,6 +209,10 @@ class KerasForImageClassification(PreTrainedModel):  # type: ignore[misc]
     ) -> Any:
         """Read a folder; a last layer for another number of labels stays new."""
         config = config or cls.config_class.from_pretrained(source)
+        if config.preset:  # its layers must be known before they are read
+            from recipes.parts import keras_hub_models
+
+            keras_hub_models.package()
         whole = keras().saving.load_model(Path(source) / MODEL, compile=False, safe_mode=True)
         last = whole.layers[-1] if whole.layers[-1].name == HEAD else None
         network = whole if last is None else keras().Model(whole.inputs, whole.layers[-2].output)
@@ -217,6 +229,14 @@ class KerasForImageClassification(PreTrainedModel):  # type: ignore[misc]
             model = model.to(dtype)
         model.eval()
         return (model, {"missing_keys": fresh, "mismatched_keys": []}) if output_loading_info else model
+
+
+def _random_network(config: KerasConfig) -> Any:
+    if not config.preset:
+        return build(config.application, config.image_size)
+    from recipes.parts import keras_hub_models, starters
+
+    return keras_hub_models.build(config.preset, starters.folders(), random=True)[0]
 
 
 def _activation(config: Any) -> str:
@@ -286,7 +306,35 @@ def prepare(entry: str, places: Sequence[Path]) -> Path:
     size = _SIZES.get(application, 224)
     file = local_file(application, places)
     network = _from_file(application, size, file) if file is not None else _fetched(application, size)
-    return _made(application, network, places[0] / name)
+    return _made(_config_of(application), network, places[0] / name)
+
+
+def prepare_preset(preset: str, places: Sequence[Path]) -> Path:
+    """The folder of a KerasHub preset.
+
+    Raises:
+        RecipeError: `model-not-found`, `weights-not-found` or `model-not-usable`.
+    """
+    from recipes.parts import keras_hub_models
+
+    name = f"keras-hub-{preset}"
+    for place in places:
+        if (place / name / MODEL).is_file():
+            return place / name
+    network, converter = keras_hub_models.build(preset, places)
+    mean, spread = keras_hub_models.looks(converter)
+    size = int((converter.image_size or (224, 224))[0])
+    config = KerasConfig(preset=preset, image_size=size, pixel_mean=mean, pixel_spread=spread)
+    return _made(config, network, places[0] / name)
+
+
+def _config_of(application: str) -> KerasConfig:
+    mode = _family(application)[1]
+    mean, spread = _LOOKS[mode]
+    return KerasConfig(
+        application=application, image_size=_SIZES.get(application, 224), flip_colours=mode == "caffe",
+        pixel_mean=mean, pixel_spread=spread,
+    )  # fmt: skip
 
 
 def prepare_file(file: Path, places: Sequence[Path]) -> Path:
@@ -303,16 +351,14 @@ def prepare_file(file: Path, places: Sequence[Path]) -> Path:
         )  # fmt: skip
     application = max(found, key=len)
     network = _from_file(application, _SIZES.get(application, 224), file)
-    return _made(application, network, places[0] / f"keras-{file.stem}")
+    return _made(_config_of(application), network, places[0] / f"keras-{file.stem}")
 
 
-def _made(application: str, network: Any, target: Path) -> Path:
+def _made(config: KerasConfig, network: Any, target: Path) -> Path:
     """Write the folder beside its place, then move it there in one step."""
     from transformers import CLIPImageProcessor
 
-    size = _SIZES.get(application, 224)
-    mode = _family(application)[1]
-    mean, spread = _LOOKS[mode]
+    size = config.image_size
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
@@ -320,11 +366,11 @@ def _made(application: str, network: Any, target: Path) -> Path:
         made = Path(scratch) / "model"
         made.mkdir()
         network.save(made / MODEL)
-        KerasConfig(application=application, image_size=size, flip_colours=mode == "caffe").save_pretrained(made)
+        config.save_pretrained(made)
         CLIPImageProcessor(
             do_resize=True, size={"shortest_edge": size}, resample=2, do_center_crop=True,
             crop_size={"height": size, "width": size}, do_rescale=True, rescale_factor=1 / 255, do_normalize=True,
-            image_mean=mean, image_std=spread, do_convert_rgb=True,
+            image_mean=config.pixel_mean, image_std=config.pixel_spread, do_convert_rgb=True,
         ).save_pretrained(made)  # fmt: skip
         try:
             made.rename(target)

@@ -14,12 +14,13 @@ from pathlib import Path
 
 PYTORCH_HUB = "pytorch/vision:"
 KERAS = "keras/applications:"
+KERAS_HUB = "keras/hub:"
 TORCHVISION_TYPE, KERAS_TYPE = "torchvision_image_classifier", "keras_image_classifier"
 
 
 def is_placed(base_model: str) -> bool:
     """Whether a base model comes from PyTorch Hub or Keras."""
-    return base_model.startswith((PYTORCH_HUB, KERAS))
+    return base_model.startswith((PYTORCH_HUB, KERAS, KERAS_HUB))
 
 
 def prepare(base_model: str, places: Sequence[Path]) -> Path:
@@ -38,6 +39,8 @@ def prepare(base_model: str, places: Sequence[Path]) -> Path:
         return torchvision_models.prepare(entry, places)
     from recipes.parts import keras_models
 
+    if place + ":" == KERAS_HUB:
+        return keras_models.prepare_preset(entry, places)
     return keras_models.prepare(entry, places)
 
 
@@ -80,7 +83,11 @@ def know(source: str | Path) -> None:
 
 def usage(base_model: str) -> list[str]:
     """Python lines that load a saved model with its own library alone, and print the answer for one picture."""
-    return list(_TORCHVISION_LINES if base_model.startswith(PYTORCH_HUB) else _KERAS_LINES)
+    if base_model.startswith(PYTORCH_HUB):
+        return list(_TORCHVISION_LINES)
+    if base_model.startswith(KERAS_HUB):  # its layers may be KerasHub's, and its pixels are scaled by the preset's rule
+        return [line for old in _KERAS_LINES for line in _KERAS_HUB_CHANGES.get(old, (old,))]
+    return list(_KERAS_LINES)
 
 
 _TORCHVISION_LINES = (
@@ -111,3 +118,10 @@ _KERAS_LINES = (
     "answers = model(prepare(keras.utils.img_to_array(picture)[None]), training=False)[0]",
     "print({labels[str(i)]: float(value) for i, value in enumerate(answers)})",
 )
+_KERAS_HUB_CHANGES = {
+    "import keras": ("import keras, keras_hub",),
+    'prepare = getattr(keras.applications, config["preprocessing"]).preprocess_input': (
+        'mean, spread = config["pixel_mean"], config["pixel_spread"]',
+        "prepare = lambda pixels: (pixels / 255 - mean) / spread",
+    ),
+}

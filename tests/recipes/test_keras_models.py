@@ -137,6 +137,30 @@ def test_what_the_catalog_names_is_in_keras() -> None:
     assert sorted(set(named) - set(keras_models.applications())) == []
 
 
+def test_a_preset_of_keras_hub_is_read_from_its_folder_and_saved_for_it(home: Path, tmp_path: Path) -> None:
+    hub = pytest.importorskip("keras_hub", reason="KerasHub is not installed")
+    body = hub.models.ResNetBackbone(
+        input_conv_filters=[8], input_conv_kernel_sizes=[7], stackwise_num_filters=[8, 16],
+        stackwise_num_blocks=[1, 1], stackwise_num_strides=[1, 2], block_type="basic_block", image_shape=(64, 64, 3),
+    )  # fmt: skip
+    converter = hub.layers.ImageConverter(image_size=(64, 64), scale=1 / 127.5, offset=-1.0)
+    body.save_to_preset(home / "models" / "tiny_resnet")
+    converter.save_to_preset(home / "models" / "tiny_resnet")
+    folder = resolve("keras/hub:tiny_resnet")
+    model, _ = loaded(folder, labels=3)
+    pixels = PIXELS[:, :, :64, :64]
+    expected = body(pixels.permute(0, 2, 3, 1)).mean((1, 2))
+    assert torch.allclose(model.body(pixels), expected, atol=1e-5)
+    processor = AutoImageProcessor.from_pretrained(folder)
+    white = processor(Image.new("RGB", (64, 64), "white"), return_tensors="pt")["pixel_values"]
+    assert torch.allclose(white, torch.ones_like(white), atol=1e-2)
+    model.save_pretrained(tmp_path / "saved")
+    again, report = loaded(tmp_path / "saved")
+    assert report["missing_keys"] == [] and torch.allclose(again(pixels).logits, model(pixels).logits, atol=1e-5)
+    with pytest.raises(RecipeError, match="not on this machine"):
+        resolve("keras/hub:resnet_50_imagenet")
+
+
 def test_a_file_of_another_application_is_refused(tmp_path: Path) -> None:
     keras = keras_models.keras()
     file = tmp_path / "MobileNet-mine.keras"

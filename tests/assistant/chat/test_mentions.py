@@ -37,6 +37,7 @@ from assistant.chat.words import tidy
         ("a keras mobilenet for my x-rays", "keras/applications:mobilenet"),
         ("take the MobileNetV2 of keras", "keras/applications:mobilenetv2"),
         ("tensorflow hub resnet50", "keras/applications:resnet50"),
+        ("use kerashub resnet_50_imagenet", "keras/hub:resnet_50_imagenet"),
         ("mobilenet on these tiles", "pytorch/vision:mobilenet_v2"),
     ],
 )
