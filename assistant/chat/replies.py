@@ -191,7 +191,6 @@ _ACTS: dict[str, tuple[str, str]] = {
     "publish": ("publish the model on the Hugging Face Hub", "publish the model"),
     "delete_run": ("delete a run", "delete a run"),
     "get_starter": ("download a starter model", "download the starter model"),
-    "get_starter": ("download a small model", "download the starter model"),
 }
 
 
