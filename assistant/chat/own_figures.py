@@ -19,7 +19,7 @@ PICTURES = {
     "loss": "curves", "overfitting": "curves", "epoch": "curves", "step": "curves", "validation": "curves",
     "early-stopping": "curves", "learning-rate": "curves", "warm-up": "curves", "training-set": "rows",
     "baseline": "baselines", "accuracy": "baselines", "f1": "baselines", "majority": "baselines",
-    "word-counts": "baselines", "nearest-centroid": "baselines", "verdict": "baselines",
+    "word-counts": "baselines", "picture-statistics": "baselines", "nearest-centroid": "baselines", "verdict": "baselines",
     "confidence-interval": "baselines", "mae": "baselines", "r2": "baselines", "p-value": "baselines",
     "balanced-accuracy": "baselines", "macro-micro": "baselines", "from-scratch": "baselines",
 }  # fmt: skip
@@ -210,6 +210,7 @@ _SPEAKERS: dict[str, Speaker] = {
     "test-set": _rows("test", "were set aside and judged the model once, at the end"),
     "validation": _rows("validation", "steered the training and never taught it"),
     "majority": _baseline("majority"), "word-counts": _baseline("word_counts"),
+    "picture-statistics": _baseline("picture_statistics"),
     "nearest-centroid": _baseline("nearest_centroid"), "from-scratch": _baseline("from_scratch"), "p-value": _p_value,
     "verdict": _verdict, "parameters": _parameters, "freezing": _parameters, "last-layer": _way, "last-layers": _way,
     "fine-tuning-methods": _way, "full-fine-tuning": _way, "lora": _way, "transfer-learning": _way,

@@ -86,6 +86,7 @@ BASELINES: dict[str, str] = {
     "word_counts": "counting words",
     "nearest_centroid": "nearest class centre",
     "from_scratch": "the same network without pretraining",
+    "picture_statistics": "colours and edges alone",
     "sound_statistics": "the loudness of each pitch alone",
     "untuned": "the model before the training",
     "mean": "always the mean",

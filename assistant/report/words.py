@@ -44,6 +44,7 @@ BASELINES = {
     "mean": "Always the mean",
     "median": "Always the median",
     "word_counts": "Counting words",
+    "picture_statistics": "Colours and edges alone",
     "sound_statistics": "Loudness of each pitch alone",
     "nearest_centroid": "Nearest class centre",
     "from_scratch": "Same network, not pretrained",

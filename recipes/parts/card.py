@@ -15,6 +15,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from recipes.events import Interval, Result
 from recipes.parts import places
 from recipes.parts.baselines import name_of
+from recipes.parts.card_words import words_for
 from recipes.parts.metrics import MULTI, REGRESSION
 from recipes.parts.sentences import METRIC_NAMES, figure, interval_text
 from recipes.parts.starter import STARTER_ID, STARTER_NAMES
@@ -42,7 +43,7 @@ _METHODS = {
 }
 _USAGE_HEAD = """\
 folder = "."  # the folder of this card; for a model on the Hub: huggingface_hub.snapshot_download("{name}")
-texts = ["Put your text here."]
+{given}
 """
 
 
@@ -72,20 +73,22 @@ def model_card(plan: Plan, result: Result, base_license: str | None = None) -> s
 def usage(plan: Plan, result: Result) -> str:
     """Python lines that load the model with transformers (and PEFT) alone and print its answers.
 
-    The last line prints one answer a text: a label, a list of labels, or a number.
+    The last line prints one answer an input: a label, a list of labels, or a number.
     """
     kind = result.model_format or "transformers"
     adapter, with_head = kind.startswith("peft"), kind.endswith("+head")
     if places.is_placed(plan.base_model or "") and not adapter:
         return "\n".join(places.usage(plan.base_model or "")) + "\n"
-    auto = "AutoModel" if with_head else "AutoModelForSequenceClassification"
+    words = words_for(result.task)
+    auto = words.body if with_head else words.auto
     imports = ["import torch"]
     imports += ["from peft import PeftModel"] if adapter else []
+    imports += words.imports
     imports += ["from safetensors.torch import load_file"] if with_head else []
-    names = sorted(["AutoTokenizer", auto, *(["AutoConfig"] if adapter else [])])
+    names = sorted([words.processor, auto, *(["AutoConfig"] if adapter else [])])
     imports.append(f"from transformers import {', '.join(names)}")
-    lines = [*imports, "", _USAGE_HEAD.format(name=plan.output.publish or "NAME/MODEL")]
-    lines.append("tokenizer = AutoTokenizer.from_pretrained(folder)")
+    lines = [*imports, "", _USAGE_HEAD.format(name=plan.output.publish or "NAME/MODEL", given=words.given)]
+    lines.append(f"{words.name} = {words.processor}.from_pretrained(folder)")
     if adapter:
         base = base_name(plan, result)
         comment = "" if _HUB_ID.fullmatch(base) else "  # the folder of the base model"
@@ -95,10 +98,7 @@ def usage(plan: Plan, result: Result) -> str:
         lines.append("model = PeftModel.from_pretrained(base, folder).eval()")
     else:
         lines.append(f"model = {auto}.from_pretrained(folder).eval()")
-    lines += [
-        'inputs = tokenizer(texts, truncation=True, padding=True, return_tensors="pt")',
-        "with torch.no_grad():",
-    ]
+    lines += [words.prepared, "with torch.no_grad():"]
     if with_head:
         lines += [
             "    hidden = model(**inputs).last_hidden_state",
@@ -187,7 +187,7 @@ def _method_used(result: Result) -> str:
 def _title(plan: Plan, result: Result) -> str:
     base = base_name(plan, result).split("/")[-1]
     if result.problem == REGRESSION:
-        return f"{base}, fine-tuned to predict a number from a text"
+        return f"{base}, fine-tuned to predict a number from a {words_for(result.task).one}"
     labels = result.labels or []
     if 2 <= len(labels) <= 4:
         named = ", ".join(labels[:-1]) + f" and {labels[-1]}"
@@ -198,10 +198,11 @@ def _title(plan: Plan, result: Result) -> str:
 def _what_it_is(plan: Plan, result: Result) -> str:
     base = base_name(plan, result)
     base = f"[{base}](https://huggingface.co/{base})" if _HUB_ID.fullmatch(base) else f"`{base}`"
+    does = words_for(result.task).does
     purpose = {
-        REGRESSION: "It reads a text and answers with a number.",
-        MULTI: "It reads a text and gives it any number of labels.",
-    }.get(result.problem or "", "It reads a text and puts it into one class.")
+        REGRESSION: f"It {does} and answers with a number.",
+        MULTI: f"It {does} and gives it any number of labels.",
+    }.get(result.problem or "", f"It {does} and puts it into one class.")
     share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
     labels = f" Its labels: {', '.join(f'`{plain(label)}`' for label in result.labels)}." if result.labels else ""
     return (
@@ -240,9 +241,10 @@ def _class_table(result: Result) -> str:
         f1 = figure("f1", each.f1) if each.f1 is not None else "–"
         precision, recall = _cell("precision", each.precision), _cell("recall", each.recall)
         lines.append(f"| {plain(each.label)} | {each.rows:,} | {precision} | {recall} | {f1} |")
+    many = words_for(result.task).many
     meaning = (
-        "Precision: of the texts put into this class, how many belong there. Recall: of the texts that belong there, "
-        "how many were found."
+        f"Precision: of the {many} put into this class, how many belong there. Recall: of the {many} that belong "
+        "there, how many were found."
     )
     return "\n".join([*lines, "", meaning]) + "\n"
 
@@ -262,15 +264,15 @@ def data_section(result: Result) -> str:
     counts = f"{train:,} rows to learn from, {validation:,} to steer the training, {test:,} for the figures above"
     how = f" ({plain(result.evaluation)})" if result.evaluation else ""
     return (
-        f"{counts}{how}. Copies and near copies of a text were kept on one side. The rows themselves are not part of "
-        f"this card; the SHA-256 of the data is `{result.data_sha256}`.\n"
+        f"{counts}{how}. Copies and near copies of a {words_for(result.task).one} were kept on one side. The rows "
+        f"themselves are not part of this card; the SHA-256 of the data is `{result.data_sha256}`.\n"
     )
 
 
 def _limits(plan: Plan, result: Result) -> str:
     limits = [
-        "The figures hold for texts like those it was trained on; on others (another source, language or year) it may "
-        "do much worse, and it will not say so.",
+        f"The figures hold for {words_for(result.task).many} like those it was trained on; on others (another source, "
+        "language or year) it may do much worse, and it will not say so.",
         "It inherits what its base model learned, its mistakes and prejudices included.",
     ]
     if plan.training.max_length:
