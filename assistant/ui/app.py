@@ -96,6 +96,10 @@ def build(session: Session) -> gr.Blocks:
         )  # fmt: skip
         form = settings.Form()
         mode = gr.HTML("", elem_id="fa-mode", js_on_load=None, apply_default_css=False)
+        mic = gr.Audio(
+            elem_id="fa-mic", sources=["microphone"], type="filepath", format="wav", visible=False,
+            interactive=True, buttons=[], label="Record something for the model",
+        )  # fmt: skip
         box = gr.MultimodalTextbox(
             elem_id="fa-box", show_label=False, file_count="multiple", max_lines=8,
             max_plain_text_length=20_000, placeholder=theme.PLACEHOLDER, autofocus=True,
@@ -106,7 +110,7 @@ def build(session: Session) -> gr.Blocks:
             gr.HTML(told, elem_id="fa-reader", js_on_load=None, apply_default_css=False)
         clicked = gr.Textbox(elem_id="fa-say", visible="hidden", max_length=4000)
         click = gr.Button("Say", elem_id="fa-say-go", visible="hidden")
-        _wire(page, pages, Parts(browser, seen, busy, chat, form, mode, box, clicked), click, fresh)
+        _wire(page, pages, Parts(browser, seen, busy, chat, form, mode, mic, box, clicked), click, fresh)
     return page
 
 
@@ -120,13 +124,14 @@ class Parts:
     chat: gr.Chatbot
     form: settings.Form
     mode: gr.HTML
+    mic: gr.Audio  # only while a model that listens is tried
     box: gr.MultimodalTextbox
     clicked: gr.Textbox
 
     @property
     def shown(self) -> list[Any]:
         """Outputs of a look at the session."""
-        return [self.chat, self.seen, self.browser, self.mode, *self.form.outputs]
+        return [self.chat, self.seen, self.browser, self.mode, self.mic, *self.form.outputs]
 
 
 class Handlers:
@@ -149,7 +154,9 @@ class Handlers:
         if seen is not None and seen.startswith(f"[{now.version}, ") and not now.over:
             return [view, now.signature, *[gr.skip()] * (len(self._parts.shown) - 2)]  # only a run has moved
         plan = None if now.live or now.trying else now.plan
-        return [view, now.signature, conversation, theme.mode(now.trying), *self._parts.form.show(plan)]
+        mode, listens = theme.mode(now.trying, now.tries), now.trying and now.tries == "audio"
+        mic = gr.update(visible=True) if listens else gr.update(visible=False, value=None)
+        return [view, now.signature, conversation, mode, mic, *self._parts.form.show(plan)]
 
     def load(self, stored: Any, request: gr.Request) -> list[Any]:
         """A page opens. The address counts only where the browser remembers nothing: no link may plant a chat."""
@@ -181,6 +188,16 @@ class Handlers:
             yield from self._talk(stored, text, files, request)
         else:
             yield self._nothing(1)
+
+    def hear(self, recording: str | None, stored: Any, request: gr.Request) -> Iterator[list[Any]]:
+        """Something was recorded for the model that is tried."""
+        if not recording:
+            yield self._nothing(1)
+            return
+        place = self._parts.shown.index(self._parts.mic)
+        for updates in self._talk(stored, "", [Path(recording)], request):
+            updates[place] = gr.update(value=None)  # ready for the next one
+            yield updates
 
     def apply(self, stored: Any, *values: Any) -> Iterator[list[Any]]:
         """The settings form was applied: its changes are said as a sentence."""
@@ -238,6 +255,7 @@ def _wire(page: gr.Blocks, pages: Pages, parts: Parts, click: gr.Button, fresh: 
     timer = gr.Timer(TICK_SECONDS)
     timer.tick(handlers.tick, [parts.browser, parts.seen, parts.busy], parts.shown, **quick)
     parts.box.submit(handlers.send, [parts.box, parts.browser], [*told, parts.box], **slow).then(**address)
+    parts.mic.stop_recording(handlers.hear, [parts.mic, parts.browser], told, **slow).then(**address)
     click.click(handlers.press, [parts.clicked, parts.browser], told, **slow).then(**address)
     parts.form.apply.click(handlers.apply, [parts.browser, *parts.form.inputs], told, **slow)
     fresh.click(handlers.fresh, None, parts.shown, **quick).then(**address)

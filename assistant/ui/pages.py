@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from assistant.chat.turns import State
 from assistant.data import examples
 from assistant.errors import PlainError
 from assistant.report import media
 from assistant.report.run import RunView
 from assistant.session import Session, StoredMessage
+from assistant.trying import ROLES
 from assistant.ui import downloads, render
 from recipes.events import Result
 from recipes.plan import Plan
@@ -43,6 +45,7 @@ class Drawn:
     moving: list[str] = field(default_factory=list)
     messages: Sequence[StoredMessage] = ()
     live: bool = False
+    tries: str = "text"  # what the model that is tried answers to: text, image or audio
     download: dict[str, Any] | None = None  # how far the model is that the newest message is about
 
     @property
@@ -120,14 +123,14 @@ class Pages:
                 else old
                 for message, old in zip(messages, same.blocks, strict=True)
             ]
-            plan, trying = same.plan, same.trying
+            plan, trying, tries = same.plan, same.trying, same.tries
         else:
             blocks = render.view(messages, runs, chat=conversation)
             state = self.session.state(conversation)
-            plan, trying = state.plan, state.trying
+            plan, trying, tries = state.plan, state.trying, _tried(state)
         moving = [run.id for run in runs.values() if run.view.status not in _OVER]
         live = any(run.view.live for run in runs.values())
-        return Drawn(version, signature, blocks, plan, trying, moving, messages, live)
+        return Drawn(version, signature, blocks, plan, trying, moving, messages, live, tries)
 
     def _version(self, conversation: str) -> int:
         now = time.monotonic()
@@ -167,6 +170,12 @@ class Pages:
         links = downloads.links(fields["id"], conversation) if result else {}
         pictures = media.pictures_of(self.session.home.run_dir(fields["id"]), result) if result else {}
         return render.RunShown(run, int(fields["number"]), view, result, plan, links, pictures)
+
+
+def _tried(state: State) -> str:
+    """What the current run's model answers to: text, image or audio."""
+    run = next((run for run in state.runs if run.id == state.current_run), None)
+    return ROLES.get(run.task, "text") if run is not None else "text"
 
 
 def _run_of(message: StoredMessage) -> str:

@@ -109,12 +109,23 @@ HEAD = (
 )
 
 
-def mode(trying: bool) -> str:
-    """The line above the box while plain text goes to the model."""
+_TRIES = {
+    "text": "type a text and see what it says",
+    "image": "add a picture and see what it says",
+    "audio": "record something, or add a recording, and see what it says",
+}
+
+
+def mode(trying: bool, tries: str = "text") -> str:
+    """The line above the box while what is sent goes to the model.
+
+    Args:
+        tries: what the model answers to: text, image or audio.
+    """
     if not trying:
         return ""
     return (
-        '<div class="fa-mode"><span>Trying the model: type a text and see what it says.</span>'
+        f'<div class="fa-mode"><span>Trying the model: {_TRIES.get(tries, _TRIES["text"])}.</span>'
         '<button type="button" class="fa-link" data-say="stop trying the model">Back to the chat</button></div>'
     )
 
@@ -208,7 +219,7 @@ html, body {{ background: var(--fa-paper); }}
   animation: fa-think 1.2s infinite ease-in-out both; }}
 .fa-thinking i:nth-child(2) {{ animation-delay: .15s; }} .fa-thinking i:nth-child(3) {{ animation-delay: .3s; }}
 @keyframes fa-think {{ 0%, 70%, 100% {{ opacity: .25; }} 35% {{ opacity: 1; }} }}
-#fa-mode, #fa-settings, #fa-reader, .form:has(> #fa-box) {{ width: 100%; max-width: 848px; margin: 0 auto;
+#fa-mode, #fa-mic, #fa-settings, #fa-reader, .form:has(> #fa-box) {{ width: 100%; max-width: 848px; margin: 0 auto;
   padding: 0 24px; box-sizing: border-box; flex: none !important; background: none; border: 0; box-shadow: none; }}
 #fa-mode:not(:has(.fa-mode)) {{ display: none; }}
 #fa-mode .html-container {{ padding: 0; }}
