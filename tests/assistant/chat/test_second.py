@@ -313,7 +313,7 @@ _KEYS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(sorted(INTENTS)), slots=st.dictionaries(_KEYS, _JSON, max_size=4))
 def test_no_answer_at_all_acts(name: str, slots: dict[str, Any]) -> None:
     turn = said(UNCLEAR, name, slots)
@@ -323,7 +323,7 @@ def test_no_answer_at_all_acts(name: str, slots: dict[str, Any]) -> None:
     assert turn.state.plan == PLAN
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(answer=_JSON | st.fixed_dictionaries({"intent": st.sampled_from(sorted(INTENTS)), "slots": _JSON}))
 def test_an_answer_fits_or_is_a_fault(answer: Any) -> None:
     try:
