@@ -68,6 +68,13 @@ _STOP = re.compile(
     r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
     r"|it|this) is enough|that will do)\b|^enough\b"
 )
+#: An order at the beginning; what follows is the reason.
+_STOP_AT_ONCE = re.compile(
+    r"(?:please |ok(?:ay)? |hey |no,? |oh no,? |quick,? )*(?:stop|cancel|abort|halt|kill|terminate|pause|interrupt)"
+    r"(?: (?:it|this|that|everything|now|immediately)\b| (?:the |this |my )?(?:current )?(?:run|training|job"
+    r"|process)\b)"
+    r"(?: \d+)?(?: now| please| at once| immediately| right away)*(?:$|[,.;:!]| because| since| as | it | the | i )"
+)
 _STOP_WORDS = words_of(
     """
     stop stops stopping cancel cancels cancelling abort halt interrupt kill end quit pause pausing terminate
@@ -105,7 +112,9 @@ _LIST = re.compile(
     r"|trainings|experiments|training history|history of|jobs|models (?:i|we|have|that i|did)|trained models"
     r"|models so far)\b"
     r"|^(?:my |all |all my |the |old |past |previous )*(?:runs|trainings|experiments|run list|list of runs"
-    r"|history)\??$|\bwhat (?:have|did) (?:i|we) (?:\w+ )?train\w*|\bwhich (?:runs|trainings|models) (?:do|have|did"
+    r"|history)\??$"
+    r"|\bhow many (?:models|runs|trainings|experiments) (?:have|did|do|are|were)\b"
+    r"|\bwhat (?:have|did) (?:i|we) (?:\w+ )?train\w*|\bwhich (?:runs|trainings|models) (?:do|have|did"
     r"|are)|\brun list\b|\blist (?:of )?(?:my |the |all )*(?:runs|trainings|jobs)"
 )
 _DELETE = re.compile(
@@ -265,7 +274,9 @@ _REPORT = re.compile(
     r"|came out|reach(?:ed)?|achieve[d]?)\b"
     r"|\bhow (?:good|well|accurate|reliable|bad|precise|successful) (?:is|was|did|does|has|are|were)\b|\bhow (?:did"
     r"|has) (?:it|the (?:run|training|model|last run)|run \d+|my model) (?:do|done|go|gone|fare|work)\b"
-    r"|\bwas it (?:any )?(?:good|success\w*|worth)\b|\bdid (?:it|the training|the run) (?:work|learn|succeed|go well"
+    r"|\b(?:examples?|ones|rows|cases|texts?|images?|pictures|clips|which|what) (?:\w+ ){0,4}(?:wrong|misclassified"
+    r"|mistaken|mixed up)\b|\bwas it (?:any )?(?:good|success\w*|worth)\b|\bdid (?:it|the training|the run) (?:work"
+    r"|learn|succeed|go well"
     r"|help)\b"
     r"|^(?:the )?(?:report|results?|verdict|final results?|test results?|scores?)(?: please| of (?:the )?(?:last "
     r"|latest )?run(?: \d+)?| for run \d+)?\??$|\b(?:report|results?|verdict) (?:of|for|from) (?:the |my )?(?:last"
@@ -312,7 +323,9 @@ _IMPROVE = re.compile(
     r"|against)\b|\bwhat would (?:help|improve|make it better)\b|\b(?:get|want|need|like|expected|hoped for|make"
     r"|deserve)(?: \w+){0,3} better (?:results?|model|accuracy|score|one|quality|predictions?|than (?:that|this))?\b"
     r"|\b(?:can|could) (?:it|this|that|we|you|they) (?:\w+ )?(?:do |be |get |become )?(?:any )?better\b|\bdo better\b"
-    r"|\bany (?:ideas|suggestions|tips)\b[\w ]{0,30}\b(?:better|improv\w*|next)|\bhow do i get (?:it|this|that) (?:up"
+    r"|\bany (?:ideas|suggestions|tips)\b[\w ]{0,30}\b(?:better|improv\w*|next)|\bhow (?:do|can|could) (?:i|we"
+    r"|you) get (?:any )?(?:further"
+    r"|higher|up|more out|past|beyond|above)\b|\bhow do i get (?:it|this|that) (?:up"
     r"|better|higher)\b|\bmake it (?:better|smarter)\b|\bget better\b|\btry to beat\b|\bsuggest (?:an? "
     r"|some )?(?:improvement|next|better)|\b(?:get|go|come|be|bring it|push it|reach|want|need)\w* (?:it |us "
     r"|me )?(?:above"
@@ -358,7 +371,9 @@ _CHECK = re.compile(
     r"|doctor|report|problems|issues)\b|\bdo (?:you see|i have)(?: \w+){0,3} (?:problems|duplicates|errors|issues"
     r"|missing)"
     r"|\b(?:what|tell me what) do you (?:see|find|think of (?:my|the|this) (?:data|file))\b|\bdid (?:you"
-    r"|it) read (?:my |the |this )?(?:file|data|it|everything)\b|\bcan you read (?:my|the|this) (?:file|data)"
+    r"|it) (?:read|get|load|import|receive|understand|find|see) (?:\w+ ){0,2}(?:file|data|it|everything|lines|rows"
+    r"|columns"
+    r"|table|all)\b|\bcan you read (?:my|the|this) (?:file|data)"
     r"|\bhow (?:is|are|does|do) (?:my|the) (?:data|labels|classes|file) (?:look|distributed|balanced)|\bwhy (?:can"
     r"|could|do|did) (?:not )?you (?:not )?(?:read|open|load|understand)\b|\bwhat (?:do )?you (?:see|find|found"
     r"|think)\b|\b(?:check|inspect|look at|examine|analy[sz]e) (?:it|that|this|them|these) (?:first|only|please"
@@ -463,7 +478,7 @@ def is_stop(text: str) -> bool:
         or re.search(r"\bstop(?:s|ping)? (?:early|when|once|if|as soon|it when|after \d|at \d)|early[- ]stop", text)
     ):
         return False
-    return cover(text, _STOP_WORDS) >= 0.75
+    return cover(text, _STOP_WORDS) >= 0.75 or bool(_STOP_AT_ONCE.match(text))
 
 
 def is_resume(text: str) -> bool:
@@ -610,13 +625,13 @@ def _about_model(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[
     if wants and not with_file and not _LEARNS.search(text):
         return "publish", {"repo": repo, "kind": kind}
     if _exports_plainly(text, with_file):
-        return "export", {"format": _format(text)}
+        return "export", {"format": export_format(text)}
     tried = _tries(text, raw) if not with_file else None
     if tried is not None:
         return tried
     if _evaluates(text, has_plan, with_file):
         return "evaluate", {}
-    return ("export", {"format": _format(text)}) if _exports(text, with_file) else None
+    return ("export", {"format": export_format(text)}) if _exports(text, with_file) else None
 
 
 def _exports_plainly(text: str, with_file: bool) -> bool:
@@ -680,7 +695,14 @@ def _after_predict(raw: str) -> str | None:
     )
 
 
-def _format(text: str) -> str | None:
+def publish_kind(text: str) -> str:
+    """ "space" for a page where the model can be tried, "model" for its files."""
+    shown = r"\b(?:demo|page|space|website|web ?site|web ?app|link|browser|click|try|play|gradio|app)\b"
+    return "space" if re.search(shown, text) else "model"
+
+
+def export_format(text: str) -> str | None:
+    """The form that the words ask for."""
     for name, pattern in (
         ("gguf", r"gguf|ggml|ollama|llama\.?cpp|lm ?studio"),
         ("onnx", r"onnx"),

@@ -394,7 +394,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|xgboost|random forest|gradient boosting|lightgbm|catboost)"),
         ("forecasting", r"\b(?:forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
                         r"|day)|tomorrow|in the future|sales|demand|weather|the stock|stock market|revenue|turnover"
-                        r"|lottery)|(?:sales|demand|weather|stock) (?:prediction|forecast)\w*|lottery)"),
+                        r"|lottery|(?:who|which team|which party) (?:will )?wins?)|(?:sales|demand|weather"
+                        r"|stock) (?:prediction|forecast)\w*|lottery)"),
         ("reinforcement-learning", r"\b(?:reinforcement learning|(?:win|beat)\w* (?:\w+ ){0,2}(?:at|in|against)"
                                    r"|play(?:s|ing)? (?:chess|go|atari|mario|poker"
                                    r"|video games?|minecraft|the game|a game|games)|drive (?:a|my|the) (?:car|robot)"

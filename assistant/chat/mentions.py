@@ -366,7 +366,8 @@ def sibling(text: str, model_id: str | None, task: Task | None) -> str | None:
 
 _SMALLER = re.compile(
     r"\b(?:model|network|it|that|this|one|bert) (?:is|are|seems|looks|gets) (?:\w+ )?too (?:big|large|heavy)\b"
-    r"|\btoo (?:big|large|heavy) (?:a |of a )?(?:model|network)\b|\b(?:smaller|lighter|tinier|slimmer|more compact|less heavy|lower memory|leaner)(?: and (?:faster"
+    r"|\btoo (?:big|large|heavy) (?:a |of a )?(?:model|network)\b|\b(?:smaller|lighter|tinier|slimmer|more compact"
+    r"|less heavy|lower memory|leaner)(?: and (?:faster"
     r"|quicker))?(?: (?:base |language |pre-?trained )?(?:model|one|network|version|net|variant|bert"
     r"|llm))?\b(?! (?:batch|learning|rate|lr|step|rank|test|number|set|max))"
 )

@@ -114,6 +114,8 @@ _BEFORE: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"\bhalf a day\b"), "720 minutes"),
     (re.compile(r"\ba (?:single )?day\b(?= (?:at most|max))"), "1440 minutes"),
     (re.compile(r"\b(?:a )?couple of\b"), "2"),
+    (re.compile(r"\b(?:a |one |just a |only a )?single (?=epoch|pass|round|gpu|graphics|layer|step)"), "1 "),
+    (re.compile(r"\b(?:only |just )?once (?=over|through)"), "1 times "),
     (re.compile(r"\bhalf a dozen\b"), "6"),
     (re.compile(r"\ba dozen\b"), "12"),
     (re.compile(r"\b(?:nought|naught|oh|o) point\b"), "zero point"),

@@ -17,6 +17,8 @@ from assistant.chat.words import words_of
 
 #: Likeness from which the nearest example is believed; found on held-out phrasings.
 NEAR = 0.5
+#: The same where the winner is far ahead of all other intents.
+NEAR_ALONE, FAR_AHEAD = 0.36, 0.12
 #: The same for one or two words, which share letters with anything.
 NEAR_SHORT = 0.75
 #: How much nearer the winner must be than the best example of another intent.
@@ -46,13 +48,13 @@ def nearest(text: str, believed: float = NEAR) -> str | None:
         return None
     scores = _scores("phrases.txt", text)
     best = sorted(scores.items(), key=lambda pair: -pair[1])[:2]
-    if (
-        not best
-        or best[0][1] < (believed if len(text.split()) > 2 else NEAR_SHORT)
-        or (len(best) > 1 and best[0][1] - best[1][1] < AHEAD)
-    ):
+    if not best:
         return None
-    return best[0][0]
+    likeness, ahead = best[0][1], best[0][1] - (best[1][1] if len(best) > 1 else 0.0)
+    short = len(text.split()) <= 2
+    alone = not short and likeness >= max(NEAR_ALONE, believed - NEAR + NEAR_ALONE) and ahead >= FAR_AHEAD
+    near = likeness >= (NEAR_SHORT if short else believed) and ahead >= AHEAD
+    return best[0][0] if near or alone else None
 
 
 def like_request(text: str) -> dict[str, float]:

@@ -16,7 +16,8 @@ _ASKS = re.compile(
     r"|expensive|fast|slow|did)|explain|define|describe|tell me (?:about|what|why|how|more)|meaning of"
     r"|is (?:it|that|this|there|\d|my|a|an|the)|are (?:there|\d|these|those|my)|do (?:i|we|you)|does|should (?:i|we"
     r"|it)|would|when (?:should|do|is)|which (?:is|one|method|model|metric|should|would)|can (?:i|it|a|the|this)"
-    r"|could (?:i|it)|who|where|difference|teach me (?:about|what)|help me understand|i (?:do not"
+    r"|could (?:i|it)|will (?:it|this|that|the|my)|who|where|difference|teach me (?:about|what)|help me understand"
+    r"|i (?:do not"
     r"|don't) (?:understand|know what|get)"
     r"|not sure what|no idea what|never heard of|confused about|remind me what|lora\?|in plain|what's)\b"
 )

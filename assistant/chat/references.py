@@ -180,6 +180,7 @@ def _goes_to(text: str, first: str, second: str, *, languages: bool) -> bool:
     ]
     if languages:
         orders.append(rf"{one}(?:{_INTO}|[-/]| in | ){other}")
+        orders.append(rf"\b(?:{first})\b[^.;]{{0,50}} (?:in|into|to) (?:the |plain |good )?{other}")
     return any(re.search(order, text) for order in orders)
 
 

@@ -495,6 +495,8 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
         return True
     if name == "compare":
         return message.task.score >= SURE and not _OF_RUNS.search(text)
+    if name in ("check_data", "fix_data") and message.file is None and message.task.score >= _LIKELY:
+        return not _OF_DATA.search(text)
     if name == "export":
         return message.task.score >= SURE and not _OF_A_MODEL.search(text)
     if name == "evaluate" and message.refused:
@@ -515,6 +517,10 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
 _OF_RUNS = re.compile(r"\b(?:runs?|trainings?|models?|experiments?|results?|scores?|last|previous|before|attempts?)\b")
 
 
+_OF_DATA = re.compile(
+    r"\b(?:my|the|this|that|our) (?:\w+ )?(?:data|file|csv|table|data ?set|upload|rows|columns"
+    r"|zip)\b"
+)
 _OF_A_MODEL = re.compile(
     r"\b(?:models?|weights|export\w*|download\w*|onnx|gguf|ggml|ollama|adapters?|merge\w*|safetensors|it|run \d+)\b"
 )
@@ -624,6 +630,10 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
         return None
     if name in ("undo", "list_runs", "check_data", "fix_data"):
         return intent(name)
+    if name == "export":
+        return intent(name, run=run, format=controls.export_format(text))
+    if name == "publish":
+        return intent(name, run=run, repo=message.publish[1], kind=controls.publish_kind(text))
     return intent(name, run=run)
 
 

@@ -70,7 +70,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.max_length", rf"\b{_LENGTH}\b{_LINK}{NUMBER}"),
         ("training.max_length", rf"(?:cut|truncate|shorten|limit|crop)\w* [\w ]{{0,40}}?(?:after|at"
                                 rf"|to) {NUMBER}(?! ?(?:%|epoch|min))"),
-        ("training.seed", rf"\bseed\b(?: number)?{_LINK}(\d+)"),
+        ("training.seed", rf"\b(?:seed|random state)\b(?: number)?{_LINK}(\d+)"),
         ("method.rank", rf"\brank\b{_LINK}(\d+)"),
         ("method.rank", r"\br ?= ?(\d+)"),
         ("method.rank", r"\blora\b[\w ,:(]{0,12}?\br ?(\d+)"),
@@ -85,7 +85,9 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.weight_decay", rf"weight decay{_LINK}{NUMBER}"),
         ("training.warmup", rf"warm-?up{_LINK}{NUMBER}(?! ?step)"),
         ("compute.devices", r"(\d+) (?:\w+ )?(?:gpus?|graphics cards?|video cards?|cards)\b"),
-        ("compute.devices", r"(\d+) ?x ?(?:gpus?|a100s?|h100s?|t4s?|l4s?|a10gs?)\b"),
+        ("compute.devices", r"(\d+) ?x? ?(?:nvidia |geforce |rtx |gtx )*(?:gpus?|a100s?|h[12]00s?|t4s?|l4s?|l40s?"
+        "|a10gs?"
+                            r"|[2345]0[5-9]0s?(?: ?ti)?|v100s?|titans?|p100s?|a[456]000s?)\b"),
     )
 )  # fmt: skip
 _WHOLE = {
@@ -228,6 +230,15 @@ def _relative(text: str, plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, name in NAMES.items():
         now = _value(plan, path)
+        told = re.search(
+            rf"\b(?:{_UP}|{_DOWN}) (?:{name})[,:]? (?:like |say |maybe |about "
+            rf"|to )*{NUMBER}\b{_UNIT}",
+            text,
+        )
+        if told and not negated(text, told.start()):  # "a higher rank, 64"
+            value = float(told.group(1))
+            found[path] = int(value) if value.is_integer() else value
+            continue
         factor = _factor(text, name, path)
         if now is None or factor is None:
             continue
@@ -237,6 +248,8 @@ def _relative(text: str, plan: Plan) -> dict[str, Any]:
     return found
 
 
+#: What follows a number that belongs to something else: "lower learning rate, 3 epochs".
+_UNIT = rf"(?! ?(?:{_EPOCH}|%|min|tokens?|times|x\b|gpus?|layers?|rows|more|less))"
 _Factor = float | tuple[str, float]
 _MUCH = r"(high|large|big|long|many|much|low|small|short|few|little)"
 

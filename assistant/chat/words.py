@@ -62,6 +62,14 @@ _CONTRACTIONS = (
     (re.compile(r"\b(abt)\b"), "about"),
     (re.compile(r"\b(ur)\b"), "your"),
     (re.compile(r"\b(clf)\b"), "classifier"),
+    (re.compile(r"\bfine tun(e|ed|es|ing)\b"), r"fine-tun\1"),
+    (
+        re.compile(
+            r"\b(?:any|every|all|whatever) (?:other )?(?:models?|methods?|networks?|columns?|one) (?:but"
+            r"|except)\b"
+        ),
+        "anything but",
+    ),
     (re.compile(r"\bpos ?(/|or|and|vs\.?) ?neg\b"), r"positive \1 negative"),
     (
         re.compile(
@@ -165,7 +173,8 @@ _NOT_BEFORE = re.compile(
 )
 _NOT_ONLY = re.compile(r"\bnot (?:only|just)\b[^.;!?,]*$")
 _NOT_AFTER = re.compile(
-    r"^\s*(?:is|are|was)?\s*(?:not (?:what|the|needed|necessary|wanted|allowed|a good)|out of the question|is wrong)\b"
+    r"^\s*(?:is|are|was)?\s*(?:not (?:what|the (?:label|target|one|right|answer|class)|needed|necessary|wanted"
+    r"|allowed|a good)|out of the question|is wrong)\b"
 )
 
 
