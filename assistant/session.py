@@ -64,7 +64,7 @@ MAX_EFFECTS = 20
 #: What a dry run does not do: it decides and answers, but starts, deletes and publishes nothing.
 _ACTS = {
     "start_run", "stop_run", "resume_run", "predict", "evaluate", "export", "delete_run", "publish", "forget_file",
-    "get_starter", "measure",
+    "get_starter", "measure", "read_hub",
 }  # fmt: skip
 
 

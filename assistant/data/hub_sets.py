@@ -173,15 +173,13 @@ def _unknown(dataset: str) -> PlainError:
 
 def _told(error: Exception, dataset: str) -> PlainError:
     """What went wrong while a data set was read, in a sentence."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
+    kinds = _kinds(error)
     text = " ".join(str(error).split())
     if "gated" in text.casefold() or "GatedRepoError" in kinds:
         return PlainError(
             "dataset-unusable", f"The data set {dataset} asks for a login.", "Its owner wants its licence accepted.",
             "Accept it on the data set's page, set HF_TOKEN before the start, and try again.",
         )  # fmt: skip
-    if kinds & {"DatasetNotFoundError", "RepositoryNotFoundError", "HFValidationError"}:
-        return _unknown(dataset)
     if "script" in text.casefold() and "support" in text.casefold():
         return PlainError(
             "dataset-unusable", f"The data set {dataset} can only be read by code of its own.",
@@ -195,12 +193,27 @@ def _told(error: Exception, dataset: str) -> PlainError:
         "LocalEntryNotFoundError",
     }:
         return unreachable(dataset)
+    if kinds & {"DatasetNotFoundError", "RepositoryNotFoundError", "HFValidationError"}:
+        return _unknown(dataset)
     return PlainError(
         "dataset-unusable",
         f"The data set {dataset} cannot be read ({type(error).__name__}: {text[:160]}).",
         "",
         "Download it from its page, and upload it as a file.",
     )
+
+
+def _kinds(error: BaseException | None) -> set[str]:
+    """The names of the classes of an error, and of those that led to it."""
+    names: set[str] = set()
+    while error is not None and len(names) < 100:
+        names |= {kind.__name__ for kind in type(error).__mro__} | set(_NAMED.findall(str(error)))
+        error = error.__cause__ or error.__context__
+    return names
+
+
+#: Errors that another error's text only names.
+_NAMED = re.compile(r"\b(LocalEntryNotFoundError|OfflineModeIsEnabled|ConnectError|ConnectionError)\b")
 
 
 def unreachable(dataset: str) -> PlainError:

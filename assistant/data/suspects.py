@@ -25,8 +25,9 @@ from assistant.data.kinds import spread
 FEWEST_ROWS = 200
 FEWEST_OF_CLASS = 10
 MOST_CLASSES = 50
-#: Rows and characters that are looked at; of larger files a part, evenly spread.
-MOST_ROWS = 8_000
+#: Files with so many rows are looked at whole (some 5 s); of larger ones, whose other checks take longer, a part.
+WHOLE_UP_TO = 10_000
+PART = 4_000
 MOST_CHARACTERS = 8_000_000
 OF_EACH_TEXT = 2_000
 FOLDS = 5
@@ -74,7 +75,8 @@ def find_suspects(texts: list[str], labels: list[list[str]]) -> tuple[list[Suspe
 
 def _looked_at(rows: list[int], texts: list[str]) -> list[int]:
     length = sum(min(OF_EACH_TEXT, len(texts[row])) for row in rows) / max(1, len(rows))
-    return spread(rows, min(MOST_ROWS, int(MOST_CHARACTERS / max(1.0, length))))
+    most = len(rows) if len(rows) <= WHOLE_UP_TO else PART
+    return spread(rows, min(most, int(MOST_CHARACTERS / max(1.0, length))))
 
 
 def _chances(texts: list[str], given: NDArray[Any]) -> NDArray[Any] | None:
