@@ -59,7 +59,7 @@ def fetch(dataset: str, out: str, most: int, whole: int = MOST_BYTES) -> dict[st
             except PlainError:
                 raise
             except Exception as error:
-                raise _told(error, dataset) from error
+                raise told(error, dataset) from error
     note = f"{count:,} of the {total:,} rows of its part “{part}” were drawn at random." if count < total else ""
     if total < 0:
         note = (
@@ -171,7 +171,7 @@ def _unknown(dataset: str) -> PlainError:
     )
 
 
-def _told(error: Exception, dataset: str) -> PlainError:
+def told(error: Exception, dataset: str) -> PlainError:
     """What went wrong while a data set was read, in a sentence."""
     kinds = _kinds(error)
     text = " ".join(str(error).split())

@@ -26,7 +26,7 @@ _WORD_BUDGET = 5_000_000
 _MOST_WORDS = 300
 _MOST_PAIRS = 200_000
 #: Pairs that are compared in full; with more, the file is made of near copies, and the first ones say enough.
-_MOST_COMPARED = 20_000
+_MOST_COMPARED = 10_000
 _WORD = re.compile(r"\w+")
 
 Hashes = NDArray[np.uint64]

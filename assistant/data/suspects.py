@@ -90,7 +90,7 @@ def _chances(texts: list[str], given: NDArray[Any]) -> NDArray[Any] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that is stopped early is good enough
         try:
-            words = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=50_000, dtype=np.float32)
+            words = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=20_000, dtype=np.float32)
             counts = words.fit_transform(texts)
         except ValueError:  # no word stands in two texts
             return None

@@ -59,8 +59,7 @@ class _Hub(http.server.BaseHTTPRequestHandler):
             if about:
                 return self._json(_about(name, files))
             if tree:
-                under = (tree[1] or "").rstrip("/")
-                return self._json([_entry(one, files[one]) for one in files if one.startswith(under)])
+                return self._json(_listed(files, (tree[1] or "").strip("/")))
             if asked:
                 wanted = json.loads(body).get("paths", []) if body.startswith(b"{") else []
                 return self._json([_entry(one, files[one]) for one in wanted if one in files])
@@ -91,6 +90,14 @@ class _Hub(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+
+def _listed(files: Files, folder: str) -> list[dict[str, Any]]:
+    """What lies directly in a folder: its files and its folders."""
+    inside = {path.removeprefix(folder).strip("/"): path for path in files if path.startswith(folder)}
+    folders = {path.split("/")[0] for path in inside if "/" in path}
+    found = [_entry(path, files[path]) for name, path in inside.items() if "/" not in name]
+    return found + [{"type": "directory", "path": f"{folder}/{one}".strip("/"), "oid": "b" * 40} for one in folders]
 
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:

@@ -69,7 +69,8 @@ FORMS: dict[str, tuple[str, str | bytes, str, tuple[str, dict[str, Any]]]] = {
     "a zip with a table": ("d.zip", zip_of({"train.csv": delimited(",")}), "zip", TEXT),
     "a book": ("d.txt", "\n\n".join(f"Chapter {n}. It rained for {n} days on end." for n in range(COUNT)), "txt",
                (CHAT, {"text": "text"})),
-    "words with tags": ("d.conll", conll(" "), "conll", ("token-classification", {"tokens": "tokens", "tags": "ner_tags"})),
+    "words with tags": ("d.conll", conll(" "), "conll",
+                        ("token-classification", {"tokens": "tokens", "tags": "ner_tags"})),
     "words with tags, tabs": ("d.txt", conll("\t"), "conll",
                               ("token-classification", {"tokens": "tokens", "tags": "ner_tags"})),
     "class folders of texts": ("d.zip", zip_of({f"train/{row['mood']}/{n}.txt": row["review"]

@@ -11,7 +11,7 @@ import pytest
 from hub_mirror import hub
 from media_files import media_parquet, picture
 
-from assistant.data import apart, desk
+from assistant.data import apart, desk, hub_sets
 from assistant.errors import PlainError
 
 CARD = """---
@@ -125,10 +125,12 @@ def test_a_subset_is_named_after_a_colon(mirror: str, tmp_path: Path) -> None:
     assert fetched("acme/parts:two", tmp_path / "rows")["rows"] == 6
 
 
-def test_a_hub_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    with pytest.raises(PlainError) as caught:
-        fetched("acme/reviews", tmp_path / "rows")
-    assert caught.value.code == "hub-unreachable"
+def test_a_hub_that_goes_away_while_it_is_read() -> None:
+    class LocalEntryNotFoundError(FileNotFoundError):
+        """As huggingface_hub calls it."""
+
+    error = FileNotFoundError("no data file; on the Hub either: LocalEntryNotFoundError: An error happened while")
+    assert hub_sets.told(error, "acme/reviews").code == "hub-unreachable"
+    error = ValueError("what follows from it")
+    error.__cause__ = LocalEntryNotFoundError("no connection")
+    assert hub_sets.told(error, "acme/reviews").code == "hub-unreachable"
