@@ -33,7 +33,7 @@ from assistant.session import Session
 from recipes import events as contract
 from recipes.plan import Data, Method, Plan
 
-TICK_SECONDS = 2.0
+TICK_SECONDS = 3.0
 
 
 def conversation_with_a_live_run(home: Path) -> tuple[str, Path]:
@@ -74,7 +74,7 @@ def fetch(address: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def one_page(server: str, calls: dict[str, int], chat: str, number: int, until: float) -> list[float]:
-    """What a page does: load, then look every two seconds; returns the seconds of each look."""
+    """What a page does: load, then look every three seconds; returns the seconds of each look."""
     time.sleep(random.random() * TICK_SECONDS)
     page, took = f"page{number}", []
 

@@ -3,7 +3,7 @@
     launch(Session(home), host="127.0.0.1", port=7860)
 
 The conversation lives in the session; a page holds its id (browser storage, with the address as a second carrier) and
-asks every two seconds whether something changed. A reload, a second tab or a new server show the same conversation.
+asks every three seconds whether something changed. A reload, a second tab or a new server show the same conversation.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from assistant.ui.pages import Drawn, Pages  # noqa: E402
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the session.
-TICK_SECONDS = 2.0
+TICK_SECONDS = 3.0
 #: Seconds between two looks while an answer is being made: only a download shows in between.
 LOOK_SECONDS = 0.5
 #: Answers that are prepared at the same time; each may read a file or wait for a model.
@@ -164,7 +164,7 @@ class Handlers:
         return self._look(self._pages.known(stored) or self._pages.known(asked))
 
     def tick(self, stored: Any, seen: str, busy: bool) -> list[Any]:
-        """Two seconds went by."""
+        """Three seconds went by."""
         return self._nothing() if busy else self._look(self._pages.known(stored), seen)
 
     def fresh(self) -> list[Any]:

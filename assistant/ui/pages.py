@@ -1,4 +1,4 @@
-"""What all open pages share: each conversation as last drawn. Pages ask every two seconds, so an answer that has not
+"""What all open pages share: each conversation as last drawn. Pages ask every three seconds, so an answer that has not
 changed costs one small question to the database, and a run that moved costs its own card alone.
 """
 
