@@ -16,7 +16,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import assistant
 from assistant.errors import PlainError
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ SECONDS = 120.0
 #: Requests at once; more wait. Each child needs up to some hundred megabytes.
 AT_ONCE = 2
 
-_ROOT = str(Path(assistant.__file__).resolve().parents[1])
+_ROOT = str(Path(__file__).resolve().parents[2])  # where the package lies
 _turn = threading.BoundedSemaphore(AT_ONCE)
 
 
