@@ -112,7 +112,7 @@ def test_every_fix_makes_its_finding_go_away() -> None:
     labels += ["positive", "negative", "Positive", "negative", None, "positive"]
     table = Table("data.csv", "csv", pd.DataFrame({"text": texts, "label": labels}, dtype=object))
     found = [finding.code for finding in check(table, profile(table), GUESS) if finding.fixable]
-    assert sorted(found) == sorted(FIXES)
+    assert set(found) == set(FIXES) - {"likely-wrong-labels", "set-likely-labels", "broken-media", "silent-audio"}
     for code in found:
         after, sentence = fix(table, code, COLUMNS)
         left = [finding.code for finding in check(after, profile(after), GUESS)]
