@@ -31,13 +31,6 @@ from recipes.parts.errors import RecipeError, explain
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 ONNX_OPSET = 18
-#: Short and long, plain and odd: what the exported model must answer as the original does.
-TRIAL_TEXTS = (
-    "Yes.",
-    "The parcel arrived two days late, but the support was friendly and sent a new one at once.",
-    "Das ist kein englischer Satz; 123 € und ein Emoji 🙂.",
-    "word " * 120,
-)
 TOLERANCE = 1e-3  #: of the logits, relative to the largest: rounding of a different order of sums stays far below
 
 
@@ -136,20 +129,20 @@ def write_merged(run: Path, folder: Path) -> None:
     from recipes.parts import save
 
     classifier = save.load(run / "model", kind_of(run))
-    texts = list(TRIAL_TEXTS)
-    expected = _logits(classifier, texts)
+    inputs = classifier.kind.trial_inputs(classifier)
+    expected = _logits(classifier, inputs)
     if classifier.pooling == "mean":
         classifier.module.body = classifier.module.body.merge_and_unload()
     else:
         classifier.module = classifier.module.merge_and_unload()
     classifier.adapter = False
-    save.save(classifier, folder, int(classifier.processor.model_max_length))
-    _compare(_logits(save.load(folder, classifier.kind), texts), expected, "merged")
+    save.save(classifier, folder, classifier.kind.limit(classifier.processor))
+    _compare(_logits(save.load(folder, classifier.kind), inputs), expected, "merged")
     _new_card(run, folder, save.model_format(classifier))
 
 
 def write_onnx(run: Path, folder: Path) -> None:
-    """A graph with the inputs `input_ids` and `attention_mask` and the output `logits`, any batch and length.
+    """A graph with the model's inputs by their names and the output `logits`, for any number of rows.
 
     Raises:
         RecipeError: `onnx-missing`, or `verification-failed`.
@@ -166,16 +159,17 @@ def write_onnx(run: Path, folder: Path) -> None:
     from recipes.parts import save
 
     classifier = save.load(run / "model", kind)
-    expected = _logits(classifier, list(TRIAL_TEXTS))
+    inputs = kind.trial_inputs(classifier)
+    expected = _logits(classifier, inputs)
     if classifier.adapter and classifier.pooling == "mean":
         classifier.module.body = classifier.module.body.merge_and_unload()
     elif classifier.adapter:
         classifier.module = classifier.module.merge_and_unload()
-    _write_graph(classifier, folder / "model.onnx")
-    classifier.processor.save_pretrained(folder)
+    _write_graph(classifier, inputs, folder / "model.onnx")
+    kind.save_processor(classifier.processor, folder, kind.limit(classifier.processor))
     classifier.module.config.save_pretrained(folder)
-    _compare(_onnx_logits(folder, classifier, list(TRIAL_TEXTS)), expected, "ONNX")
-    (folder / "README.md").write_text(ONNX_README, encoding="utf-8")
+    _compare(_onnx_logits(folder, inputs), expected, "ONNX")
+    (folder / "README.md").write_text(_onnx_readme(kind.task), encoding="utf-8")
 
 
 def kind_of(run: Path) -> Any:
@@ -203,8 +197,10 @@ def recipe_of(run: Path) -> Any:
     return recipe(Plan.load(run / "plan.json"))
 
 
-def _write_graph(classifier: Any, path: Path) -> None:
+def _write_graph(classifier: Any, inputs: dict[str, Any], path: Path) -> None:
     import torch
+
+    names = list(inputs)
 
     class Logits(torch.nn.Module):  # type: ignore[misc]
         """The classifier with named inputs and one output."""
@@ -213,43 +209,39 @@ def _write_graph(classifier: Any, path: Path) -> None:
             super().__init__()
             self.module = classifier.module
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            return self.module(input_ids=input_ids, attention_mask=attention_mask)["logits"]
+        def forward(self, *values: torch.Tensor) -> torch.Tensor:
+            return self.module(**dict(zip(names, values, strict=True)))["logits"]
 
-    inputs = classifier.processor(list(TRIAL_TEXTS[1:3]), padding=True, return_tensors="pt")
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
+    axes = {axis: torch.export.Dim(name) for axis, name in classifier.kind.free_axes.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter talks about its own future
         torch.onnx.export(
             Logits().eval(),
-            (inputs["input_ids"], inputs["attention_mask"]),
+            tuple(inputs.values()),
             path,
-            input_names=["input_ids", "attention_mask"],
+            input_names=names,
             output_names=["logits"],
-            dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+            dynamic_shapes=(tuple(axes for _ in names),),
             opset_version=ONNX_OPSET,
             external_data=False,
             dynamo=True,
         )
 
 
-def _logits(classifier: Any, texts: list[str]) -> Any:
-    """Shape (texts, outputs)."""
+def _logits(classifier: Any, inputs: dict[str, Any]) -> Any:
+    """Shape (rows, outputs)."""
     import torch
 
-    inputs = classifier.processor(texts, truncation=True, padding=True, return_tensors="pt")
     with torch.no_grad():
-        answer = classifier.module(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
-    return answer["logits"].float().numpy()
+        return classifier.module(**inputs)["logits"].float().numpy()
 
 
-def _onnx_logits(folder: Path, classifier: Any, texts: list[str]) -> Any:
+def _onnx_logits(folder: Path, inputs: dict[str, Any]) -> Any:
     # By name: it is not among our requirements, so that a type checker does not find it.
     session = importlib.import_module("onnxruntime").InferenceSession(
         folder / "model.onnx", providers=["CPUExecutionProvider"]
     )
-    inputs = classifier.processor(texts, truncation=True, padding=True, return_tensors="np")
-    return session.run(None, {name: inputs[name].astype("int64") for name in ("input_ids", "attention_mask")})[0]
+    return session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
 
 
 def _compare(found: Any, expected: Any, form: str) -> None:
@@ -295,29 +287,42 @@ FORMATS: dict[str, Callable[[Path, Path], None]] = {
     "onnx": write_onnx,
 }
 
-ONNX_README = """\
+
+def _onnx_readme(task: str) -> str:
+    """How to run the graph, in lines that run as they stand."""
+    from recipes.parts.card_words import words_for
+
+    words = words_for(task)
+    return _ONNX_README.format(
+        imports="".join(f"{line}\n" for line in words.imports), processor=words.processor, name=words.name,
+        given=words.given, prepared=words.prepared.replace('"pt"', '"np"'), one=words.one,
+    )  # fmt: skip
+
+
+_ONNX_README = """\
 # The model for ONNX Runtime
 
 ```python
 import json
 import onnxruntime
-from transformers import AutoTokenizer
+{imports}from transformers import {processor}
 
 folder = "."  # the folder of this file
-texts = ["Put your text here."]
+{given}
 
-tokenizer = AutoTokenizer.from_pretrained(folder)
-inputs = tokenizer(texts, truncation=True, padding=True, return_tensors="np")
-session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
-feed = {name: inputs[name].astype("int64") for name in ("input_ids", "attention_mask")}
+{name} = {processor}.from_pretrained(folder)
+{prepared}
+session = onnxruntime.InferenceSession(f"{{folder}}/model.onnx")
+kinds = {{"tensor(int64)": "int64", "tensor(float)": "float32"}}
+feed = {{given.name: inputs[given.name].astype(kinds[given.type]) for given in session.get_inputs()}}
 logits = session.run(None, feed)[0]
-with open(f"{folder}/config.json", encoding="utf-8") as file:
+with open(f"{{folder}}/config.json", encoding="utf-8") as file:
     names = json.load(file)["id2label"]
 print([names[str(i)] for i in logits.argmax(-1)])
 ```
 
-The last line prints the best class of each text. Where a text can have several labels, take those whose logit is above
-0; where the answer is a number, `logits[:, 0]` is that number.
+The last line prints the best class of each {one}. Where a {one} can have several labels, take those whose logit is
+above 0; where the answer is a number, `logits[:, 0]` is that number.
 """
 
 

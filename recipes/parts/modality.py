@@ -14,13 +14,14 @@ what it says (`probe`), the body is trained on from there (`training`), and the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
 from recipes.parts.data import labelled_rows
+from recipes.parts.errors import RecipeError
 
 if TYPE_CHECKING:
     from recipes.events import Mistake
@@ -76,6 +77,7 @@ class Modality(ABC):
         another_model: what to choose when a base model cannot be used.
         keeps_dropout: whether dropout stays on where it costs nothing (on a GPU).
         trial_pooling: the features that precisions are compared by.
+        free_axes: axes of the model's inputs that may have any length in an exported graph, with their names.
         peft_task: PEFT's name for the task; None: it has none.
     """
 
@@ -88,6 +90,7 @@ class Modality(ABC):
     keeps_dropout: bool = True
     trial_pooling: Pooling = "model"
     peft_task: str | None = None
+    free_axes: Mapping[int, str] = {0: "batch"}
 
     # The rows
 
@@ -188,6 +191,25 @@ class Modality(ABC):
     @abstractmethod
     def trial_batch(self, base: Base) -> dict[str, Any]:
         """Made-up inputs of usual size, to try precisions on."""
+
+    def trial_inputs(self, classifier: Classifier) -> dict[str, Any]:
+        """A few inputs of all sorts as tensors, that an exported model must answer as the original does.
+
+        Raises:
+            RecipeError: `export-format`, models of this kind are not exported so.
+        """
+        del classifier
+        raise RecipeError(
+            "export-format",
+            f"Models that sort {self.many} cannot be exported in this format yet.",
+            "The run's own model is whole, and plain transformers loads it.",
+            "Download the model instead.",
+        )
+
+    def limit(self, processor: Any) -> int:
+        """The `max_length` that a saved processor carries."""
+        del processor
+        return 1
 
     @abstractmethod
     def pooled(self, base: Base, heard: dict[str, Any], batch: dict[str, Any]) -> dict[str, Any]:

@@ -266,10 +266,11 @@ class PictureKind(Modality):
 
     def trial_batch(self, base: Base) -> dict[str, torch.Tensor]:
         """Random pixels."""
-        made = decoding.geometry(base.processor)
-        random = torch.Generator().manual_seed(0)
-        values = torch.rand((TRIAL_ROWS, made.height, made.width, 3), generator=random) * 2 - 1
-        return {"pixel_values": values.permute(0, 3, 1, 2)}
+        return _random_pixels(base.processor)
+
+    def trial_inputs(self, classifier: Classifier) -> dict[str, torch.Tensor]:
+        """Random pixels."""
+        return _random_pixels(classifier.processor)
 
     def pooled(
         self, base: Base, heard: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
@@ -302,6 +303,13 @@ class PictureKind(Modality):
         learning = kept * rows * max(trained, 0.5 if plan.method.name == "lora" else 0.0)
         held = everything * 4 if not device.is_cpu else peak_bytes(device)
         return int(held + trained * everything * (4 + 8 + 8) + max(reading, learning))
+
+
+def _random_pixels(processor: Any) -> dict[str, torch.Tensor]:
+    made = decoding.geometry(processor)
+    random = torch.Generator().manual_seed(0)
+    values = torch.rand((TRIAL_ROWS, made.height, made.width, 3), generator=random) * 2 - 1
+    return {"pixel_values": values.permute(0, 3, 1, 2)}
 
 
 def _kept_bytes(model: Any, batch: dict[str, torch.Tensor], device: Device) -> tuple[int, int]:

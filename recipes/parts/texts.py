@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,13 @@ from recipes.plan import Plan
 
 INPUT_SHOWN = 300  # characters of a mistaken text in the report
 TRIAL_ROWS, TRIAL_TOKENS = 16, 48
+#: Short and long, plain and odd: what an exported model must answer as the original does.
+TRIAL_TEXTS = (
+    "Yes.",
+    "The parcel arrived two days late, but the support was friendly and sent a new one at once.",
+    "Das ist kein englischer Satz; 123 € und ein Emoji 🙂.",
+    "word " * 120,
+)
 
 
 class Texts(Modality):
@@ -39,6 +46,7 @@ class Texts(Modality):
     )
     trial_pooling: Pooling = "mean"
     peft_task = "SEQ_CLS"
+    free_axes: Mapping[int, str] = {0: "batch", 1: "tokens"}
 
     def study(self, plan: Plan, run: RunContext) -> Study:
         """The rows of the plan's file; a copy is a text that is (nearly) the same."""
@@ -132,6 +140,15 @@ class Texts(Modality):
         shape = (TRIAL_ROWS, min(TRIAL_TOKENS, max_tokens(base.model, base.processor)))
         ids = torch.from_numpy(np.random.default_rng(0).integers(5, base.model.config.vocab_size - 1, shape))
         return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+    def trial_inputs(self, classifier: Classifier) -> dict[str, torch.Tensor]:
+        """Tokens of texts short and long, plain and odd."""
+        inputs = classifier.processor(list(TRIAL_TEXTS), truncation=True, padding=True, return_tensors="pt")
+        return {name: inputs[name] for name in ("input_ids", "attention_mask")}
+
+    def limit(self, processor: Any) -> int:
+        """Tokens read of each text."""
+        return int(processor.model_max_length)
 
     def pooled(
         self, base: Base, heard: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]

@@ -66,7 +66,13 @@ def make_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]
 def logits_of(folder: Path) -> Any:
     from recipes.parts import save
 
-    return export._logits(save.load(folder, KIND), TEXTS)
+    classifier = save.load(folder, KIND)
+    return export._logits(classifier, tokens_of(classifier))
+
+
+def tokens_of(classifier: Any) -> dict[str, Any]:
+    inputs = classifier.processor(TEXTS, truncation=True, padding=True, return_tensors="pt")
+    return {name: inputs[name] for name in ("input_ids", "attention_mask")}
 
 
 def run_command(run: Path, form: str, out: Path) -> tuple[int, dict[str, Any]]:
@@ -176,7 +182,8 @@ def test_onnx_answers_as_the_model_and_its_lines_run(
     run, out = make_run(pooling, adapter), tmp_path / "out"
     assert {"model.onnx", "tokenizer.json", "config.json", "README.md"} <= set(export.export(run, "onnx", out))
     classifier = save.load(run / "model", KIND)
-    assert np.abs(export._onnx_logits(out, classifier, TEXTS) - export._logits(classifier, TEXTS)).max() < 1e-4
+    inputs = tokens_of(classifier)
+    assert np.abs(export._onnx_logits(out, inputs) - export._logits(classifier, inputs)).max() < 1e-4
     block = re.search(r"```python\n(.*?)```", (out / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None
     monkeypatch.chdir(out)
