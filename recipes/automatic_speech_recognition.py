@@ -26,6 +26,7 @@ from recipes.parts import (
     checkpoints,
     data,
     device,
+    hearing,
     judging,
     methods,
     speech_card,
@@ -55,6 +56,8 @@ SHORTEST_MASKED = 1.0  # seconds: in shorter recordings nothing can be masked
 GENERAL = Path(__file__).parent / "parts" / "general_speech"
 GENERAL_NAME = "five sentences of an English audiobook"
 NOT_ITS_LANGUAGE = 0.6  # error rate on English from which a model is taken not to know it
+
+open_model, write_merged, model_card = hearing.open_hearing, hearing.write_merged, speech_card.model_card
 
 
 @dataclass(frozen=True)
@@ -411,7 +414,7 @@ def judge(work: Work, before: Before, outcome: Outcome) -> Result:
         total_parameters=total,
         seconds={},
         peak_bytes={},
-        environment=judging.environment(work.place, run),
+        environment=judging.environment(work.place, run) | {"family": work.model.kind},
         data_sha256=data.data_sha256(plan, run.directory),
         seed=plan.training.seed,
         metric=work.metric,
@@ -503,9 +506,7 @@ def complete(work: Work, result: Result) -> Result:
             "notes": run.notes,
         }
     )
-    (run.directory / "model" / "README.md").write_text(
-        speech_card.model_card(work.plan, final, work.model.kind), encoding="utf-8"
-    )
+    (run.directory / "model" / "README.md").write_text(model_card(work.plan, final), encoding="utf-8")
     run.write(
         Estimate(
             predicted_peak_bytes=run.predicted_peak_bytes,
@@ -515,13 +516,3 @@ def complete(work: Work, result: Result) -> Result:
         )
     )
     return final
-
-
-# The finished model
-
-
-def open_model(directory: Path, plan: Plan) -> Any:
-    """A finished run's model, ready to listen."""
-    from recipes.parts.hearing import open_hearing
-
-    return open_hearing(directory, plan)

@@ -69,6 +69,8 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
         )  # fmt: skip
     if method != "head" and task not in ("preference-tuning",):
         draft.choose("training.early_stopping", 3, "Stops after 3 looks without gain. Runner-up: never.")
+    if task == "audio-classification":
+        _sounds(data, draft)
     if task == "image-classification":
         _pictures(data, method, draft)
     else:
@@ -99,6 +101,20 @@ def _pictures(data: DataFacts, method: str, draft: Draft) -> None:
             "training.augmentation", True,
             "Each pass sees the pictures cropped, mirrored and tinted a little differently, so that they are not "
             "learned by heart. Runner-up: as they are, for letters, digits and arrows, which must not be mirrored.",
+        )  # fmt: skip
+
+
+def _sounds(data: DataFacts, draft: Draft) -> None:
+    """What a plan for recordings must beat."""
+    draft.choose(
+        "evaluation.baselines", ("majority", "sound_statistics", "nearest_centroid"),
+        "Always the most frequent class, how loud each pitch is alone, and the nearest class average of what the "
+        "pretrained model hears. Runner-up: also the same architecture without pretraining, a second training.",
+    )  # fmt: skip
+    if data.uneven:
+        draft.choose(
+            "training.class_weights", "balanced",
+            "The classes are uneven: rare ones count more, or they would be ignored. Runner-up: every row the same.",
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from recipes.parts.speech_models import SpeechModel
 from recipes.plan import Plan
 
 MOST_TOKENS = 224  # of one window: what Whisper itself was trained with
+TOLERANCE = 1e-3  # of the loss: rounding of a different order of sums stays far below
 LONGEST_PIECE = 20.0  # seconds of a long recording that are heard at once: both families hear them well
 
 
@@ -113,3 +114,33 @@ def open_hearing(directory: Path, plan: Plan) -> Hearing:
 
     place = device.set_up(RunContext(directory, EventWriter(None)))
     return Hearing(speech_loading.load_saved(directory / "model", place), plan, place)
+
+
+def write_merged(run: Path, folder: Path) -> None:
+    """One whole model of a base model and its adapter; what it says is compared with what both said.
+
+    Args:
+        run: the run's folder, with an adapter in `model/`. folder: where the files go.
+
+    Raises:
+        RecipeError: the base model cannot be had, or `verification-failed`.
+    """
+    from recipes.events import EventWriter
+    from recipes.parts.speech_training import mean_loss
+
+    place = device.set_up(RunContext(run, EventWriter(None)))
+    model = speech_loading.load_saved(run / "model", place)
+    noise = np.random.default_rng(0).normal(0, 0.1, audio.RATE).astype(np.float32)
+    sounds, labels = model.listen([noise]), model.labels(["one two three"])
+    expected = mean_loss(model, sounds, labels, [0], place)
+    model.module, model.adapter = model.module.merge_and_unload(), False
+    speech_loading.save(model, folder)
+    found = mean_loss(speech_loading.load_saved(folder, place), sounds, labels, [0], place)
+    if not abs(found - expected) <= TOLERANCE * max(1.0, abs(expected)):  # also when it is not a number
+        raise RecipeError(
+            "verification-failed",
+            f"The merged model answers differently from the one that was trained: a loss of {found:.4g} instead of "
+            f"{expected:.4g}.",
+            "Both must give the same answers; the files were not kept.",
+            "Use the adapter.",
+        )

@@ -286,6 +286,12 @@ class SoundKind(Modality):
         inputs = prepared(base.model, base.processor, list(noise.astype(np.float32)), window)
         return inputs.batch(np.arange(TRIAL_ROWS))
 
+    def trial_inputs(self, classifier: Classifier) -> dict[str, torch.Tensor]:
+        """Noise as long as the window."""
+        window = window_of(classifier.module, classifier.processor)
+        noise = np.random.default_rng(1).normal(0, 0.1, (2, int(window * audio.RATE)))
+        return prepared(classifier.module, classifier.processor, list(noise.astype(np.float32)), window).batch([0, 1])
+
     def pooled(
         self, base: Base, heard: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:

@@ -18,13 +18,9 @@ _METHODS = {
 }
 
 
-def model_card(plan: Plan, result: Result, kind: str, base_license: str | None = None) -> str:
-    """Markdown with YAML front matter; arguments as in `card.model_card`.
-
-    Args:
-        kind: “whisper”, or “ctc” for a model that hears letters.
-    """
-    base = card.base_name(plan, result)
+def model_card(plan: Plan, result: Result, base_license: str | None = None) -> str:
+    """Markdown with YAML front matter; arguments as in `card.model_card`."""
+    base, kind = card.base_name(plan, result), str(result.environment.get("family"))
     parts = [
         f"---\n{card.front_matter(plan, result, base_license)}\n---\n",
         f"# {base.split('/')[-1]}, fine-tuned to write down speech\n",
@@ -32,7 +28,7 @@ def model_card(plan: Plan, result: Result, kind: str, base_license: str | None =
         f"## How good it is\n\n{card.plain(result.verdict.text)}\n\n{card.figures_table(result)}",
         "Case, punctuation and the way numbers are spelled do not count as errors: both sides went through the same "
         "normaliser, Whisper's.\n",
-        f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result, kind)}```\n",
+        f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result)}```\n",
         f"## Data\n\n{card.data_section(result)}",
         f"## Limits\n\n{_limits(result, kind)}",
         f"## How it was made\n\n{card.making(plan, result)}",
@@ -40,8 +36,9 @@ def model_card(plan: Plan, result: Result, kind: str, base_license: str | None =
     return "\n".join(parts)
 
 
-def usage(plan: Plan, result: Result, kind: str) -> str:
+def usage(plan: Plan, result: Result) -> str:
     """Python lines that load the model with transformers (and PEFT) alone and print what is said."""
+    kind = result.environment.get("family")
     adapter = (result.model_format or "").startswith("peft")
     auto = "AutoModelForSpeechSeq2Seq" if kind == "whisper" else "AutoModelForCTC"
     names = sorted(["AutoProcessor", auto, *(["AutoConfig"] if adapter else [])])

@@ -141,7 +141,7 @@ def spoken(metric: str, found: Interval) -> str:
 
 def _before(rate: float) -> str:
     value = _hundredths(rate)
-    return f"before the training it {'was' if value == '1' else 'were'} {value}"
+    return f"before the training, {value} {'was' if value == '1' else 'were'}"
 
 
 def _hundredths(rate: float) -> str:
