@@ -23,6 +23,7 @@ from recipes.plan import Plan  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data" / "email-spam"
 EXAMPLE = ROOT / "assistant" / "examples" / "spam.csv"
+LONGEST = 512  # tokens: where the tokenizer cuts by itself, as in the tutorials; also the longest default plan
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 

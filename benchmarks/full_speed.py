@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import accuracy, arguments, read_rows, run_recipe, shown, train_plainly
+from common import LONGEST, accuracy, arguments, read_rows, run_recipe, shown, train_plainly
 
 GOAL = 2.5
 LONGEST = (
