@@ -34,6 +34,12 @@ _EXAMPLES = {
         "Spam or real?",
         "Some 600 real e-mails of 2002 and 2003, a third of them spam: learn to tell them apart.",
     ),
+    "clothes": (
+        "clothes.zip",
+        "Tell kinds of clothes apart",
+        "Which piece of clothing?",
+        "600 small pictures of ten kinds of clothes, from bags to trousers: learn to sort them.",
+    ),
 }
 
 

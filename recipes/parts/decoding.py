@@ -14,7 +14,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Geometry:
     Attributes:
         height, width: of the prepared picture.
         scale, offset: shape (3,), float32.
+        stops_early: whether the processor can leave out what comes after the cropping (five times as fast).
     """
 
     processor: Any
@@ -55,10 +56,14 @@ class Geometry:
     width: int
     scale: NDArray[np.float32]
     offset: NDArray[np.float32]
+    stops_early: bool = False
 
     def pixels(self, pictures: Sequence[Any]) -> Pixels:
         """Resized and cropped pictures, shape (pictures, height, width, 3): what the processor does, before scaling."""
-        values = _process(self.processor, pictures).permute(0, 2, 3, 1).numpy()
+        if self.stops_early:
+            raw: Pixels = _process(self.processor, pictures, **EARLY).permute(0, 2, 3, 1).contiguous().numpy()
+            return raw
+        values = _process(self.processor, pictures).float().permute(0, 2, 3, 1).contiguous().numpy()
         values = (values - self.offset) / self.scale
         found: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
         return found
@@ -82,19 +87,34 @@ class Decoded:
     key: str
 
 
-def _process(processor: Any, pictures: Sequence[Any]) -> Any:
-    return processor([picture for picture in pictures], return_tensors="pt")["pixel_values"].float()
+EARLY = {"do_rescale": False, "do_normalize": False}
+
+
+def _process(processor: Any, pictures: Sequence[Any], **how: Any) -> Any:
+    return processor(list(pictures), return_tensors="pt", **how)["pixel_values"]
 
 
 def geometry(processor: Any) -> Geometry:
     """Read off an image processor what it does to a black and to a white picture; both stay one colour."""
     side = 64
     black, white = (Image.new("RGB", (side, side), colour) for colour in ((0, 0, 0), (255, 255, 255)))
-    low, high = _process(processor, [black, white]).numpy()
+    low, high = _process(processor, [black, white]).float().numpy()
     height, width = low.shape[-2:]
     offset = low[:, height // 2, width // 2]
     scale = (high[:, height // 2, width // 2] - offset) / 255.0
-    return Geometry(processor, height, width, scale.astype(np.float32), offset.astype(np.float32))
+    made = Geometry(processor, height, width, scale.astype(np.float32), offset.astype(np.float32))
+    return replace(made, stops_early=_stops_early(made))
+
+
+def _stops_early(made: Geometry) -> bool:
+    """Whether the short way gives the same bytes as the whole one, on a picture of noise."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8))
+    try:
+        short = _process(made.processor, [noise], **EARLY)
+    except (TypeError, ValueError, KeyError):
+        return False
+    values: Any = short.permute(0, 2, 3, 1).numpy()
+    return values.dtype == np.uint8 and bool((values == made.pixels([noise])).all())
 
 
 def open_picture(source: Any, smallest: int = 0) -> Image.Image:
