@@ -313,6 +313,8 @@ def _unpacked(model: Any) -> Any:
     config = type(model.config).from_dict(model.config.to_dict())
     if hasattr(config, "quantization_config"):
         del config.quantization_config
+    config._name_or_path = ""
+    config.rms_norm_eps = float(f"{config.rms_norm_eps:.1e}")  # 1e-5, which the file holds in 32 bits
     config.dtype = torch.bfloat16
     plain = type(model)(config).to(torch.bfloat16)
     plain.load_state_dict(model.state_dict(), strict=True)
