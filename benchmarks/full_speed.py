@@ -18,9 +18,6 @@ from typing import Any
 from common import LONGEST, accuracy, arguments, read_rows, run_recipe, shown, train_plainly
 
 GOAL = 2.5
-LONGEST = (
-    512  # what the tokenizer cuts at where nobody says anything, as in the tutorials; also the longest default plan
-)
 VALIDATION_ROWS = 20  # at least: with fewer the recipe does not train the body
 
 
