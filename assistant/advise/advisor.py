@@ -234,6 +234,8 @@ def _judgement(data: DataFacts, draft: Draft, task: str) -> None:
         draft.refused.append("Your own test file is used, so no rows are held out of the training file.")
     rest = data.rows if data.test_rows is not None else round(data.rows * 0.8)
     fraction = 0.2 if rest < 500 else 0.15 if rest < 5000 else 0.1 if rest < 20_000 else 0.05
+    if task == "automatic-speech-recognition":  # each recording holds many words, and writing them down is slow
+        fraction = min(0.1, 100 / max(1, rest))
     draft.choose(
         "evaluation.validation_fraction", fraction,
         f"{round(rest * fraction):,} of the other rows steer the training: when to stop, which version to keep. "
