@@ -39,7 +39,12 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
         "never": TORCH_STACK,
     },
     "assistant.effects": {
-        "ours": CONTRACT | {f"assistant.{part}" for part in ("errors", "data", "advise", "chat", "jobs", "report")},
+        "ours": CONTRACT
+        | {f"assistant.{part}" for part in ("errors", "data", "advise", "chat", "jobs", "report", "measuring")},
+        "never": TORCH_STACK | {"gradio"},
+    },
+    "assistant.measuring": {
+        "ours": CONTRACT | {f"assistant.{part}" for part in ("errors", "data", "advise", "jobs")},
         "never": TORCH_STACK | {"gradio"},
     },
     "assistant.cli": {"ours": CONTRACT | {"assistant"}, "never": TORCH_STACK | {"gradio"}},
