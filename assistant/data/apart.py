@@ -21,7 +21,7 @@ from assistant.errors import PlainError
 log = logging.getLogger(__name__)
 
 #: Seconds that one request may take; 100,000 rows take some 20.
-SECONDS = 120.0
+SECONDS = 300.0
 #: Requests at once; more wait. Each child needs up to some hundred megabytes.
 AT_ONCE = 2
 
