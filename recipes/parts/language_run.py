@@ -44,6 +44,7 @@ MAX_LENGTH = 1024  # tokens of a row, where the plan leaves it open
 BATCH_SIZE = 16
 TEXT_SHOWN = 600  # characters of a prompt or an answer in the report
 VERIFIED_ROWS = 4
+TRIAL_ROWS, TRIAL_TOKENS = 2, 64  # on which precisions are tried: a slow one takes seconds a pass
 SAVING_SECONDS = 20.0
 GENERAL = Path(__file__).parent / "general_english.txt"
 TWICE = 1.3  # times a model's size that must be free to load it a second time
@@ -116,7 +117,7 @@ def settle_precision(
     if memory.precision and memory.device == place.name:
         place.use(memory.precision)  # type: ignore[arg-type]
         return memory
-    few = [encoded.ids[row][:128] for row in np.argsort(-encoded.lengths)[:4]]
+    few = [encoded.ids[row][:TRIAL_TOKENS] for row in np.argsort(-encoded.lengths)[:TRIAL_ROWS]]
     ids = torch.from_numpy(chat_format.padded(few, few, 0)["input_ids"]).to(place.torch_device)
     shortest = min(len(each) for each in few)
 

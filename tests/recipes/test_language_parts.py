@@ -32,6 +32,9 @@ from recipes.parts.language_training import Job, answer_losses, pieces_of
 from recipes.plan import Method, Plan
 
 LORA = Method(name="lora", rank=4)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # PEFT asks for it
+]
 
 
 @pytest.fixture
