@@ -67,7 +67,8 @@ def ask(session: Shell, row: QueueRow, name: str, path: Path) -> dict[str, Any]:
     plan = Plan.model_validate(rundir.read_json(folder / "plan.json"))
     role = ROLES[str(plan.task)]
     column = (plan.column(role) or [role])[0]
-    answer = effects.predict(session, row, [{column: str(path.resolve())}])[0]
+    question = {"inputs": {column: str(path.resolve())}, "explain": role == "image"}
+    answer = effects.predict(session, row, [question])[0]
     return {**answer, "input": name, **({"picture": preview(path)} if role == "image" else {})}
 
 

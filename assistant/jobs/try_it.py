@@ -40,11 +40,12 @@ class TryIt:
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._timer: threading.Timer | None = None
 
-    def ask(self, run_dir: Path, inputs: Sequence[str | dict[str, str]]) -> list[dict[str, Any]]:
+    def ask(self, run_dir: Path, inputs: Sequence[str | dict[str, Any]]) -> list[dict[str, Any]]:
         """One answer an input, in order: `{"input", "prediction", "scores"}`.
 
         Args:
-            inputs: texts, or `{column: text}` where the model reads several columns.
+            inputs: texts, or `{column: text}` where the model reads several columns, or such a one under "inputs" with
+                "explain" beside it.
 
         Raises:
             PlainError: the model cannot be loaded, an input is too long, or an answer takes too long.
@@ -109,8 +110,10 @@ class TryIt:
         threading.Thread(target=_read_lines, args=(process, self._lines), daemon=True).start()
         self._next(LOAD_SECONDS)  # {"ready": true}
 
-    def _answer(self, one: str | dict[str, str]) -> dict[str, Any]:
-        question = {"text": one} if isinstance(one, str) else {"inputs": one}
+    def _answer(self, one: str | dict[str, Any]) -> dict[str, Any]:
+        question: dict[str, Any] = {"text": one} if isinstance(one, str) else {"inputs": one}
+        if isinstance(one, dict) and isinstance(one.get("inputs"), dict):
+            question = dict(one)  # with something besides, as "explain"
         process = self._process
         try:
             if process is None or process.stdin is None:

@@ -129,7 +129,10 @@ CARDS = f"""
 .fa-mistakes {{ margin: 0; padding: 0; list-style: none; display: grid; gap: 14px; }}
 .fa-mistakes blockquote {{ margin: 0; padding: 0 0 0 12px; border-left: 3px solid var(--fa-line-strong);
   color: var(--fa-ink-2); font-size: .9rem; white-space: pre-line; }}
-.fa-tried {{ max-width: 160px; max-height: 160px; border-radius: 6px; display: block; margin-bottom: 8px; }}
+.fa-tried {{ display: flex; flex-wrap: wrap; gap: 12px; margin-bottom: 8px; }}
+.fa-tried figure {{ margin: 0; max-width: 160px; }}
+.fa-tried img {{ max-width: 160px; max-height: 160px; border-radius: 6px; display: block; }}
+.fa-tried figcaption {{ margin-top: 4px; font-size: .82rem; color: var(--fa-ink-3); }}
 .fa-gallery {{ display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); }}
 .fa-gallery figure {{ margin: 0; }}
 .fa-gallery img {{ width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 6px; background: var(--fa-line); }}

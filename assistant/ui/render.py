@@ -573,10 +573,16 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
     given = prediction.get("input")
     text = given if isinstance(given, str) else _cell(" · ".join(map(str, given.values()))) if given else ""
     seen = str(prediction.get("picture") or "")
-    shown_picture = f'<img class="fa-tried" src="{escape(seen)}" alt="">' if seen.startswith(_JPEG) else ""
+    looked_at = str(prediction.get("looked_at") or "")
+    pictures = [(seen, ""), (looked_at, "In red: the parts that spoke for this answer.")]
+    shown_picture = "".join(
+        f'<figure><img src="{escape(address)}" alt=""><figcaption>{escape(told)}</figcaption></figure>'
+        for address, told in pictures
+        if address.startswith(_JPEG)
+    )
     return _article(
         "prediction",
-        shown_picture,
+        f'<div class="fa-tried">{shown_picture}</div>' if shown_picture else "",
         f"<blockquote>{escape(_cell(text))}</blockquote>" if text else "",
         f'<p class="fa-answer">{escape(shown)}</p>',
         plots.probabilities(scores, chosen) if scores else "",

@@ -53,7 +53,8 @@ class OpenModel:
                 f'Each line is an object, as {{"{kind.role}": "…"}}.',
                 f"Send the {kind.one} under the name {kind.role}.",
             )
-        return answer(self, [value])[0]
+        found = answer(self, [value])[0]
+        return {**found, **kind.explain(self.classifier, value)} if tree.get("explain") else found
 
 
 def open_model(directory: Path, kind: Modality) -> OpenModel:

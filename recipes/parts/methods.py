@@ -221,6 +221,9 @@ def _describe_labels(config: Any, labels: list[str], problem: str) -> None:
     config.id2label = dict(enumerate(labels)) if labels else {0: "value"}
     config.label2id = {label: number for number, label in config.id2label.items()}
     config.problem_type = problem
+    arguments = getattr(config, "model_args", None)
+    if isinstance(arguments, dict):  # timm's: the classes that it was trained with would be asked for twice
+        arguments.pop("num_classes", None)
 
 
 def zero_dropout(config: Any) -> dict[str, float]:

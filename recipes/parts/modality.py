@@ -144,6 +144,11 @@ class Modality(ABC):
             tree: {role: …} or {"inputs": {column: …}}.
         """
 
+    def explain(self, classifier: Classifier, value: Any) -> dict[str, Any]:
+        """What shows how the model came to its answer, by name; empty where nothing can."""
+        del classifier, value
+        return {}
+
     def shown(self, values: Sequence[str]) -> list[str]:
         """Inputs as the report names them."""
         return list(values)

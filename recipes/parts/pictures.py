@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from recipes.events import Mistake
-from recipes.parts import data, decoding, linear_head
+from recipes.parts import data, decoding, linear_head, looking
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
 from recipes.parts.copies import components, count_of
@@ -162,6 +162,15 @@ class PictureKind(Modality):
         inputs = tree.get("inputs")
         found = next(iter(data.join_text(inputs, plan.column(self.role)).splitlines()), "") if inputs else ""
         return str(found or tree.get(self.role) or "")
+
+    def explain(self, classifier: Classifier, value: Any) -> dict[str, Any]:
+        """{"looked_at": the picture with the parts that spoke for the answer in red, as a data: address}."""
+        inputs = self.encode_new(classifier, [value])
+        batch = inputs.batch([0])["pixel_values"].to(next(classifier.module.parameters()).device)
+        with torch.no_grad():
+            answer = int(classifier.module(pixel_values=batch)["logits"][0].argmax())
+        strength = looking.heat(classifier, batch, answer)
+        return {} if strength is None else {"looked_at": looking.drawn(inputs.pixels[0], strength)}
 
     def shown(self, values: Sequence[str]) -> list[str]:
         """The names of files, with their folder."""
