@@ -123,6 +123,8 @@ _DELETE = re.compile(
     r"|\b(?:run|training|experiment) (?:number )?#?\d+\b[\w ,']{0,40}\b(?:delete|remove|removed|deleted|erase|away"
     r"|bin|throw|trash|rid of|discard\w*|wipe|can go|drop)\b|\b(?:delete|erase|remove) (?:it|that|that one"
     r"|the last one|the first one|the old one)\b$"
+    r"|\b(?:not|no longer) (?:need|want) (?:the |this |that |my )?(?:\w+ )?(?:run|training|model|experiment)(?: \d+)?"
+    r"(?: any ?more| any longer)\b|\baway with (?:the |my )?(?:\w+ )?(?:run|training|model)\b"
 )
 
 
@@ -193,8 +195,11 @@ def is_start(text: str) -> bool:
 
 def holds_back(text: str) -> bool:
     """ "don't start yet", "wait", "not yet": a wish that nothing happens now."""
+    if re.search(r"\b(?:how|where|when|what) (?:to|do i|should i) (?:start|begin|go)\b", text):
+        return False
     if re.search(
-        r"\b(?:not|never)(?: \w+){0,3} (?:start\w*|run(?:ning)?|begin\w*|launch\w*|train\w*|go|going|execute"
+        r"\b(?:not|never)(?: \w+){0,3} (?:start\w*|(?<!the )(?<!this )(?<!that )(?<!first )(?<!last )(?<!second )"
+        r"(?<!old )(?<!my )run(?:ning)?|begin\w*|launch\w*|train\w*|go|going|execute"
         r"|proceed)\b(?! (?:from scratch|all|on|every|the whole|\d))|\b(?:start|run|begin|go) (?:it )?(?:later"
         r"|tomorrow)\b|\bbefore (?:you|we|it) (?:start|begin|run)",
         text,
@@ -272,15 +277,17 @@ _REPORT = re.compile(
     r"|\b(?:what|how) (?:is|are|was|were|did|does|do|has|have) (?:\w+ ){0,5}(?:results?|report|verdict|outcome"
     r"|score[ds]?|performance|perform(?:s|ed|ing)?|accuracy (?:of|did|now)|get wrong|turn(?:ed)? out|come out"
     r"|came out|reach(?:ed)?|achieve[d]?)\b"
-    r"|\bhow (?:good|well|accurate|reliable|bad|precise|successful) (?:is|was|did|does|has|are|were)\b|\bhow (?:did"
-    r"|has) (?:it|the (?:run|training|model|last run)|run \d+|my model) (?:do|done|go|gone|fare|work)\b"
+    r"|\bhow (?:good|well|accurate|reliable|bad|precise|successful) (?:is|was|did|does|has|are|were)\b|\bwhat (?:is"
+    r"|was) the (?:final|test|last) (?:accuracy|f1|score|wer|result)\b"
+    r"|\bhow (?:did|has) (?:it|the (?:run|training|model|last run)|run \d+|my model) (?:do|done|go|gone|fare|work)\b"
     r"|\b(?:examples?|ones|rows|cases|texts?|images?|pictures|clips|which|what) (?:\w+ ){0,4}(?:wrong|misclassified"
     r"|mistaken|mixed up)\b|\bwas it (?:any )?(?:good|success\w*|worth)\b|\bdid (?:it|the training|the run) (?:work"
     r"|learn|succeed|go well"
     r"|help)\b"
     r"|^(?:the )?(?:report|results?|verdict|final results?|test results?|scores?)(?: please| of (?:the )?(?:last "
     r"|latest )?run(?: \d+)?| for run \d+)?\??$|\b(?:report|results?|verdict) (?:of|for|from) (?:the |my )?(?:last"
-    r"|latest|first|second|previous|run|training|\d)\b|\bwhat accuracy\b[\w ]{0,30}\b(?:reach|get|got|achiev|have|has"
+    r"|latest|first|second|previous|run|training|\d)\b|\b(?:what|which) (?:test |final )?(?:accuracy|f1|score|wer|"
+    r"recall|precision)\b[\w ]{0,30}\b(?:reach|get|got|achiev|have|has"
     r"|end)"
 )
 _COMPARE = re.compile(
@@ -296,7 +303,14 @@ _COMPARE = re.compile(
     r"|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
 )
 _IMPROVE = re.compile(
-    r"\b(?:disappointed|dissatisfied|unhappy|frustrated) (?:by|with|about|at)\b|\bhow (?:can|could|do|does|would"
+    r"\b(?:want|need|would like|should be|must be|has to be) (?:it |this |that |them )?(?:to be )?(?:even |much "
+    r"|a bit )?"
+    r"(?:more (?:precise|accurate|reliable|exact|correct)|smarter)\b|\b(?:accuracy|f1|score|recall|precision) (?:is "
+    r"|of "
+    r"|at )*(?:only|just|merely) \d|\bhow (?:can|could|might|should|would) (?:\w+ ){1,4}be (?:improved|increased"
+    r"|raised|boosted|bettered"
+    r"|made (?:better|more accurate))\b|\b(?:disappointed|dissatisfied|unhappy|frustrated) (?:by|with|about|at)\b"
+    r"|\bhow (?:can|could|do|does|would"
     r"|will) (?:the |my |its )?(?:\w+ )?(?:accuracy|f1|score|result|results|model"
     r"|quality|precision|recall|it)"
     r" (?:go up|get (?:better|higher)|increase|improve|rise|become better)\b|\b(?:get|reach|achieve|have|obtain|want"
@@ -401,7 +415,10 @@ _FIX = re.compile(
     r"| all| for me)*\b|\bclean (?:up )?(?:my|the|this) (?:data|file|table)|\b(?:yes )?fix (?:it|the data|them)\b"
 )
 _PREDICT = re.compile(
-    r"\b(?:try|test|use|run|apply|feed|give)\b(?: \w+){0,4}? (?:on|with|to|it|this|these)(?: \w+){0,4} ?:|\btry (?:it"
+    r"\b(?:would|will|does|is) (?:it|the (?:\w+ )?model|my model|the bot) (?:call|classify|label|rate|see|consider"
+    r"|count"
+    r"|recogni[sz]e|flag|think)\b|\b(?:try|test|use|run|apply|feed|give)\b(?: \w+){0,4}? (?:on|with|to|it|this"
+    r"|these)(?: \w+){0,4} ?:|\btry (?:it"
     r"|the model|that|this|run \d+|my model|our model|the (?:finished|trained|new|tuned) model)(?: out)?(?: (?:on"
     r"|with|now|please|yourself|for|myself)|$|[:!.?])|\b(?:let me|want to|like to|can i|may i|i will|how (?:can|do) i"
     r"|where can i) (?:\w+ )?(?:try|play with|test|use|talk to|chat with) (?:it|the model|my model|with it|that"
@@ -484,6 +501,12 @@ def is_stop(text: str) -> bool:
 def is_resume(text: str) -> bool:
     """A wish to go on with a run that was stopped."""
     match = _RESUME.search(text)
+    if re.match(r"(?:\w+ ){0,3}(?:why|when|how|what|did|has|is|any)\b", text) and not re.search(
+        r"\bcan (?:you|we"
+        r"|i)\b",
+        text,
+    ):
+        return False
     if not match or negated(text, match.start()) or re.search(r"pre-?train|\bfrom scratch\b", text):
         return False
     return cover(text, _RESUME_WORDS) >= 0.75
@@ -697,7 +720,7 @@ def _after_predict(raw: str) -> str | None:
 
 def publish_kind(text: str) -> str:
     """ "space" for a page where the model can be tried, "model" for its files."""
-    shown = r"\b(?:demo|page|space|website|web ?site|web ?app|link|browser|click|try|play|gradio|app)\b"
+    shown = r"\b(?:demo|\w*page|space|website|web ?site|web ?app|link|browser|click|try|play|gradio|app)\b"
     return "space" if re.search(shown, text) else "model"
 
 

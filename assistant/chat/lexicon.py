@@ -23,7 +23,9 @@ IMAGE = re.compile(
     r"|looks like|looks? at|spectrogram images?|charts?|diagrams?|receipts?|x ?rayed|radiograph\w*)\b"
 )
 AUDIO = re.compile(
-    r"\b(?:audio|sounds?(?! like)|recordings?|recorded|voices?|spoken|(?<!of )(?<!of-)(?<!hate )(?<!toxic )speech"
+    r"\b(?:audio|(?<!they )(?<!it )(?<!should )(?<!must )(?<!to )(?<!which )sounds?(?! (?:like|as|friendl|polite|formal"
+    r"|profession|natural|better|more|less|nice|good|human|right))|recordings?|recorded|voices?|spoken"
+    r"|(?<!of )(?<!of-)(?<!hate )(?<!toxic )speech"
     r"|speak\w*"
     r"|speaker|acoustic\w*|noises?|clips?|wavs?|mp3s?|flac|podcasts?|dictat\w*|microphone|mic|songs?|music|melod\w*"
     r"|genres? of (?:music|songs?)|bird ?songs?|chirp\w*|cough\w*|heartbeats?|engine sounds?|hum|humming|barks?"
@@ -269,6 +271,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|matching|fitting|closest|nearest|best match\w*)|match(?:es|ing)? (?:[\w'-]+ ){1,6}(?:with|and|against)"
          r"|rerank\w*|recommend\w* (?:[\w'-]+ ){0,2}(?:articles|similar|products|papers)|link\w* (?:[\w'-]+ ){0,4}(?:to"
          r"|with) the (?:right|matching)", 2.2),
+        (r"(?:fits?|match(?:es)?|suits?|belongs?) (?:[\w'-]+ ){0,2}best|best (?:fit(?:s|ting)?|match\w*|suited)", 2.2),
         (r"sentence pairs?|pairs of (?:sentences|texts|questions|products)|scored pairs|two (?:sentences|texts"
          r"|questions)|2 (?:sentences|texts|questions)|triplets?|anchors?|hard negatives?", 1.6),
     ),

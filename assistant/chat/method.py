@@ -36,6 +36,7 @@ _FULL = re.compile(
     r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
     r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"
     r"|go) (?:a )?full\b(?! stop)"
+    r"|\b(?:full|whole|entire|complete) (?:model|network)(?: please| instead)?(?=$|[,.;!])"
     r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
     r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat"
     r"|chang|learn|tun|free)\w*"
@@ -151,7 +152,10 @@ _LOCAL = re.compile(
     r"|big computer)\b|\bhere on\b|\bin-?house\b|\bon[- ]prem\w*"
 )
 _SECRET = re.compile(
-    r"\bconfidential\b|\bsecret\b|\bsensitive\b|\bnothing (?:may|must|can|should|is allowed to) leave\b|\b(?:may|must"
+    r"\bconfidential\b|\b(?:is|are|stays?|keep|remains?|top|our|company|trade|very|highly"
+    r"|strictly)\b(?: \w+){0,2} secret\b"
+    r"|\bsecret (?:data|file|texts?|documents?)\b|\bsensitive\b|\bnothing (?:may|must|can|should"
+    r"|is allowed to) leave\b|\b(?:may|must"
     r"|can|should|is|are) (?:not|never)(?: be)?(?: allowed to)? (?:leave|leav\w+|go out|"
     r"be uploaded|uploaded|sent|shared|put online|go online|go to the cloud)\b|\bprivate data\b|\bdata (?:is"
     r"|are) private\b|\bgdpr\b|\bpatient(?:s'?)? (?:data|records)\b|\bstays? (?:here|in the house|on (?:this|my|our))\b"
@@ -233,7 +237,7 @@ def read_publish(text: str) -> tuple[bool | None, str | None, str]:
         text,
     )
     space = shown and re.search(
-        r"\b(?:put|set|build|make|create|deploy|host|spin|give|launch|open|publish|get|want"
+        r"\b(?:like|put|set|build|make|create|deploy|host|spin|give|launch|open|publish|get|want"
         r"|need)\w*\b[^.;!?]{0,40}\b(?:demo|space|web ?page|web ?site|web app|online page|page where|link|playground"
         r"|gradio)\b",
         text,

@@ -16,9 +16,14 @@ from pathlib import Path
 from assistant.chat.words import words_of
 
 #: Likeness from which the nearest example is believed; found on held-out phrasings.
-NEAR = 0.5
+NEAR = 0.44
 #: The same where the winner is far ahead of all other intents.
 NEAR_ALONE, FAR_AHEAD = 0.36, 0.12
+#: Likeness and distance to the others from which an example outweighs the patterns.
+SURELY, SURELY_AHEAD = 0.68, 0.2
+#: Intents that only show something: there a wrong guess costs a glance, so a smaller lead is enough.
+_SHOWS = words_of("status report compare improve list_runs help check_data export predict evaluate")
+AHEAD_TO_SHOW = 0.02
 #: The same for one or two words, which share letters with anything.
 NEAR_SHORT = 0.75
 #: How much nearer the winner must be than the best example of another intent.
@@ -38,6 +43,16 @@ _EMPTY = words_of(
 )
 
 
+def surely(text: str) -> str | None:
+    """The intent of an example that is so near, and so far ahead of the others, that no pattern counts more."""
+    if not 2 <= len(text.split()) <= MOST_WORDS:
+        return None
+    best = sorted(_scores("phrases.txt", text).items(), key=lambda pair: -pair[1])[:2]
+    if not best or best[0][1] < SURELY or (len(best) > 1 and best[0][1] - best[1][1] < SURELY_AHEAD):
+        return None
+    return best[0][0]
+
+
 def nearest(text: str, believed: float = NEAR) -> str | None:
     """The intent of the nearest examples; None when nothing is near or two intents are about as near.
 
@@ -53,7 +68,9 @@ def nearest(text: str, believed: float = NEAR) -> str | None:
     likeness, ahead = best[0][1], best[0][1] - (best[1][1] if len(best) > 1 else 0.0)
     short = len(text.split()) <= 2
     alone = not short and likeness >= max(NEAR_ALONE, believed - NEAR + NEAR_ALONE) and ahead >= FAR_AHEAD
-    near = likeness >= (NEAR_SHORT if short else believed) and ahead >= AHEAD
+    near = likeness >= (NEAR_SHORT if short else believed) and ahead >= (
+        AHEAD_TO_SHOW if best[0][0] in _SHOWS else AHEAD
+    )
     return best[0][0] if near or alone else None
 
 

@@ -14,7 +14,7 @@ _ASKS = re.compile(
     r"(?:please )?(?:what(?: is|'s| are| does| do| did| was| were| would| happens?| exactly| kind of| about"
     r"| difference| the)?|why|how (?:come|does|do|is|are|much|many|long|big|large|often|high|low|can|should|would"
     r"|expensive|fast|slow|did)|explain|define|describe|tell me (?:about|what|why|how|more)|meaning of"
-    r"|is (?:it|that|this|there|\d|my|a|an|the)|are (?:there|\d|these|those|my)|do (?:i|we|you)|does|should (?:i|we"
+    r"|is (?:it|that|this|there|\d+|my|a|an|the)|are (?:there|\d+|these|those|my)|do (?:i|we|you)|does|should (?:i|we"
     r"|it)|would|when (?:should|do|is)|which (?:is|one|method|model|metric|should|would)|can (?:i|it|a|the|this)"
     r"|could (?:i|it)|will (?:it|this|that|the|my)|who|where|difference|teach me (?:about|what)|help me understand"
     r"|i (?:do not"
@@ -38,8 +38,10 @@ _DIFFERENCE = re.compile(
     r"\b(?:difference|differ|distinction|versus|vs\.?|compared (?:to|with)|rather than|better than|or)\b"
 )
 _PAIR = re.compile(
-    r"(?:difference|distinction|differences) (?:between|of) (.+?) (?:and|vs\.?|versus) (.+?)[?.! ]*$|(?:how (?:does"
-    r"|do|is|are)|what makes) (.+?) (?:differ|different) from (.+?)[?.! ]*$|^(?:what is )?(?:better"
+    r"(?:difference|distinction|differences) (?:between|of) (.+?) (?:and|vs\.?|versus) (.+?)[?.! ]*$|\b(?:is"
+    r"|are) (.+?) (?:better|worse|cheaper|faster|more "
+    r"\w+) than (.+?)[?.! ]*$|(?:how (?:does|do|is|are)|what makes) (.+?) (?:differ|different) from (.+?)[?.! ]*$"
+    r"|^(?:what is )?(?:better"
     r"|best)?[:,]? ?(.+?) (?:vs\.?|versus|or) (.+?)(?: which is better| what is better)?\?*$|(?:should i (?:use|take"
     r"|choose|pick)|which is better,?|what is better,?|when (?:do i|should i) use) (.+?) (?:or|vs\.?|versus"
     r"|instead of|rather than|over) (.+?)[?.! ]*$"
@@ -92,7 +94,8 @@ _COST = re.compile(
 )
 _RUN_NUMBERS = re.compile(
     r"\bbetter than (?:guess\w*|chance|random|a coin|the baselines?|nothing)\b"
-    r"|\bwhich (?:class|label|category|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest|easiest|confus\w*"
+    r"|\bwhich (?:class(?:es)?|labels?|category|categories|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest"
+    r"|easiest|confus\w*"
     r"|weak\w*|mixed up|wrong|poor\w*|problem\w*|difficult)\b|\b(?:worst|weakest|hardest|best) (?:class|label"
     r"|category)\b|\bis (\d+(?:\.\d+)?) ?%(?: \w+){0,2} (?:good|bad|ok|okay|enough|a lot|high|low|great|normal|poor"
     r"|reasonable)\b|\bis (?:that|it|this|the (?:result|accuracy|score|model)) (?:a )?(?:good|any good|bad|ok|okay"

@@ -38,13 +38,16 @@ _CORRECTS = re.compile(
     r"|^[~ ]*" + NUMBER + r" ?%?(?: please)?[.! ]*$"
 )
 _SOMETHING_ELSE = re.compile(
-    r"\b(?:runs?|models?|files?|gpus?|columns?|rows?|examples?|option|version|layers?|label|accuracy|correct|right)\b"
+    r"\b(?:runs?|models?|files?|gpus?|columns?|rows?|examples?|option|version|layers?|seed|metric|split|label"
+    r"|accuracy|correct|right)\b"
 )
 _MORE = re.compile(
     r"^(?:(?:no|ok|okay|hmm|and|please|but|even|a (?:bit|little)|much|way|still|make (?:it|that)|that is|it is|can you"
     r"|could you|go|just|lets?|us|maybe|slightly|one|set)[, ]+)*"
-    r"(double|twice|half|halve|triple|quarter|more|less|fewer|higher|lower|too (?:much|many|high|large|big|long|low|few"
-    r"|little|small|short))\b(?: (?:of )?(?:it|that|this|as (?:much|many|high|low)))?(?: please| again| still)*[.! ]*$"
+    r"(double|twice|half|halve|triple|quarter|more|less|fewer|higher|lower|longer|shorter|too (?:much|many|high|large"
+    r"|big|long|low|few"
+    r"|little|small|short))\b(?: (?:of )?(?:it|that|this|as (?:much|many|high|low|long|big|large|small)))?(?: please"
+    r"| again| still)*[.! ]*$"
 )
 
 

@@ -111,6 +111,7 @@ def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
         _hostile,
         _yes_or_no,
         _definition,
+        _likeness,
         _help,
         _outside,
         _control,
@@ -446,8 +447,27 @@ def _help(message: Message) -> Intent | None:
     return intent("help", kind=kind)
 
 
+def _likeness(message: Message) -> Intent | None:
+    """A message that is nearly an example word for word, whatever else its words could mean."""
+    if message.files_now or message.models.wanted or message.dataset[0] or message.settings:
+        return None
+    near = phrases.surely(message.text)
+    if near is None or _is_about_the_plan(message, near):
+        return None
+    return _by_phrase(message, near)
+
+
+#: A figure that a run reached, not the meaning of its name: "what f1 did it get".
+_OF_A_RUN = re.compile(
+    r"\b(?:of|for|in) (?:the (?:last |latest )?)?run\b"
+    r"|\b(?:did|does|has) (?:it|the (?:\w+ )?(?:model|run)|we|i)\b[\w ]*\b(?:get|got|reach|reached|have|achieve|score"
+    r"|end)\b"
+    r"|\bthe (?:final|test|last|current) (?:accuracy|f1|score|wer|loss|result)\b"
+)
+
+
 def _definition(message: Message) -> Intent | None:
-    if re.search(r"\b(?:of|for|in) (?:the (?:last |latest )?)?run\b", message.text):
+    if _OF_A_RUN.search(message.text):
         return None
     about_me = re.search(r"\b(?:you|your)\b", message.text) and controls.is_help(message.text)
     found = None if message.files_now or about_me else read_definition(message.text, message.raw)
@@ -518,8 +538,8 @@ _OF_RUNS = re.compile(r"\b(?:runs?|trainings?|models?|experiments?|results?|scor
 
 
 _OF_DATA = re.compile(
-    r"\b(?:my|the|this|that|our) (?:\w+ )?(?:data|file|csv|table|data ?set|upload|rows|columns"
-    r"|zip)\b"
+    r"\b(?:data|files?|csv|table|data ?set|(?:my|the|this) upload|rows|columns|zip|spreadsheet"
+    r"|duplicates)\b"
 )
 _OF_A_MODEL = re.compile(
     r"\b(?:models?|weights|export\w*|download\w*|onnx|gguf|ggml|ollama|adapters?|merge\w*|safetensors|it|run \d+)\b"

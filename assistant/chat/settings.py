@@ -71,6 +71,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.max_length", rf"(?:cut|truncate|shorten|limit|crop)\w* [\w ]{{0,40}}?(?:after|at"
                                 rf"|to) {NUMBER}(?! ?(?:%|epoch|min))"),
         ("training.seed", rf"\b(?:seed|random state)\b(?: number)?{_LINK}(\d+)"),
+        ("training.seed", r"(\d+) (?:as|for) (?:the |a |my )?(?:random )?(?:seed|random state)"),
         ("method.rank", rf"\brank\b{_LINK}(\d+)"),
         ("method.rank", r"\br ?= ?(\d+)"),
         ("method.rank", r"\blora\b[\w ,:(]{0,12}?\br ?(\d+)"),
@@ -288,7 +289,7 @@ def _added(text: str, name: str, path: str) -> _Factor | None:
     number = number or re.search(rf"{NUMBER} {again} (more|less|fewer)\b", text)
     if number and not negated(text, number.start()):
         return "add", float(number.group(1)) * (-1.0 if number.group(2) in ("fewer", "less") else 1.0)
-    another = re.search(rf"\b(?:another|one more|an extra|an additional) {again}", text)
+    another = re.search(rf"\b(?:another|one more|an extra|an additional) {again}|\b(?:an?|one) (?:{name}) more\b", text)
     return ("add", 1.0) if another and not negated(text, another.start()) else None
 
 
@@ -302,6 +303,13 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
     down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
     fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN})", text)
     match = up or down or fold
+    part = re.search(rf"{NUMBER} % of (?:the |its |my )?(?:current |present |old )?{again}", text)
+    if part and "test" not in text:  # "a tenth of the learning rate"
+        return float(part.group(1)) / 100 or None
+    before = re.search(rf"{NUMBER} ?(?:times|x|fold) ({_UP}|{_DOWN}) (?:a |the )?{again}", text)
+    if before:
+        amount = float(before.group(1)) or 1.0
+        return amount if re.fullmatch(_UP, before.group(2)) else 1 / amount
     if not match:
         return None
     amount = float(next(group for group in match.groups() if group))

@@ -62,6 +62,7 @@ _CONTRACTIONS = (
     (re.compile(r"\b(abt)\b"), "about"),
     (re.compile(r"\b(ur)\b"), "your"),
     (re.compile(r"\b(clf)\b"), "classifier"),
+    (re.compile(r"^(?:k|kk|jo|ja|si|oui|da|aye|yea|ya|yah|yess+|jep|jup|yas|affirmative)[.! ]*$"), "yes"),
     (re.compile(r"\bfine tun(e|ed|es|ing)\b"), r"fine-tun\1"),
     (
         re.compile(
