@@ -119,7 +119,8 @@ def _sounds(data: DataFacts, draft: Draft) -> None:
 
 
 def _method(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft) -> str:
-    wanted, reason = _method_for(task, data, model, on_gpu)
+    patient = on_gpu or draft.preference == "more accurate"
+    wanted, reason = _method_for(task, data, model, patient if task == "image-classification" else on_gpu)
     if draft.method:
         wanted, reason = draft.method, "It follows from what you asked for."
     elif wanted in draft.avoid:
@@ -152,7 +153,7 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
                 "overfit. "
                 "Runner-up: also the last layers."
             )
-        return "full", "Enough data and a graphics card: every layer adapts. Runner-up: the last layers only."
+        return "full", "Enough data and enough time: every layer adapts. Runner-up: the last layers only."
     if (
         task == "automatic-speech-recognition"
         and model.modality == "audio"
