@@ -52,6 +52,8 @@ _ASKED: tuple[tuple[str, str], ...] = (
                   r"(?: \w+){0,3} help\b|\bdo(?:es)? it need more (?:data|rows|examples)\b"
                   r"|\bshould i (?:label|collect|add|get) more(?: data| rows| examples| texts)?\b"
                   r"|\bwill it get better with more\b|\bhow much would more (?:data|rows|examples)\b"),
+    ("why it ended", r"\bwhy (?:did|has) (?:it|this|that|the (?:run|training|model)) (?:\w+ )?(?:stop\w*|end\w*|fail\w*"
+                     r"|crash\w*|finish\w*|break|broke)\b|\bwhat (?:made|let) it stop\b"),
     ("worst class", r"\bwhich (?:class|label|category|department|topic|one|group|kind)\b[\w ]{0,25}\b(?:worst|best"
                     r"|hardest|easiest|confus\w*|weak\w*|mixed up|poor\w*|difficult)\b|\b(?:worst|weakest|hardest|best)"
                     r" (?:class|label|category)\b"),

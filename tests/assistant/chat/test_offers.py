@@ -94,9 +94,7 @@ def test_the_nearest_plan_is_taken_whole() -> None:
     assert read("take the plan that works", nearest=nearest) == ("change", nearest)
 
 
-@pytest.mark.parametrize(
-    "text", ["measure first", "Measure it first please", "do a dry run", "make a trial run first"]
-)
+@pytest.mark.parametrize("text", ["measure first", "Measure it first please", "do a dry run", "make a trial run first"])
 def test_measuring_needs_a_plan(text: str) -> None:
     assert read(text, plan=PLAN) == ("explain", {"topic": "measure"})
     assert read(text) is None

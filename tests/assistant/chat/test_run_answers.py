@@ -39,6 +39,8 @@ def said(topic: str, tree: dict[str, Any]) -> str:
         ("should i label more rows?", "more data"),
         ("how long did it take?", "time taken"),
         ("how much memory did it use?", "memory taken"),
+        ("why did it stop?", "why it ended"),
+        ("why did the training fail?", "why it ended"),
         ("how much memory do i need?", None),
         ("how long will it take?", None),
         ("what is overfitting?", None),
