@@ -36,10 +36,13 @@ OTHER_GPU_FLOPS = 40e12
 SMALL_MODEL_SHARE = 0.08  # of a card's peak that small models reach; 3-23 % measured for 1 billion parameters
 LARGE_MODEL_SHARE = 0.2  # from 3 billion parameters on; 9-41 % measured for 8 billion
 START_SECONDS = 9.0  # start of the process and of torch on a CPU (measured)
-PYTHON_BYTES = 0.98e9  # Python with torch, transformers, datasets and scikit-learn (measured: 0.94 GB, and Trainer)
+PYTHON_BYTES = 1.12e9  # Python with torch, transformers, scikit-learn and Trainer (measured: 1.02 GB, then 0.1 more)
 CPU_TOKENS, GPU_TOKENS = 1024, 8192  # of a language model's training in memory at once, at least one row
 CHAT_TOKENS = 40  # of a conversation that no one wrote: who speaks, where answers end, a standing instruction
 FEATURE_TOKENS = 8192  # tokens that the frozen body reads at once
+BEYOND_P99 = 1.15  # the longest hundredth of the texts, against the 99th percentile (measured on mails and reviews)
+HEAP = 0.26  # of the activations on a CPU: freed blocks of other sizes that cannot be used again (measured)
+TEXT_BYTES = 400.0  # a token of the texts of a classifier: rows, token ids, and counted pairs of words (measured)
 KEPT_COPIES = 8.0  # bytes a trained parameter: the best state and the first one
 CUDA_BYTES = 1.2e9  # a card's own context and fragments
 DOWNLOAD_BYTES_PER_SECOND = 20e6
@@ -285,6 +288,8 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
     if work.method == "qlora":
         weights = 0.55 * model.block_parameters + 2.0 * (model.parameters - model.block_parameters)
     longest = min(work.longest, max(work.tokens, data.p99_tokens))
+    if 0.01 * work.rows >= _rows_at_once(plan, gpu):  # a whole batch is longer than the 99th percentile
+        longest = min(work.longest, BEYOND_P99 * longest)
     tokens_at_once = _rows_at_once(plan, gpu) * longest
     writes = plan.task in ("text-generation", "preference-tuning")
     if writes:  # cut by tokens, whatever the batch: the figures of recipes/parts/language_training.py
@@ -297,8 +302,14 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
         "weights": weights,
         "gradients and optimiser": (12.0 + KEPT_COPIES) * trainable + (4.0 * trainable if adapters else 0.0),
         "activations": tokens_at_once * _activation_bytes(model, work, gpu) * _kept_layers(model, work),
-        "data": 0.0 if gpu else work.rows * (6 * work.whole + 4 * model.hidden) + 40.0 * work.rows * work.whole,
+        "data": 0.0 if gpu else work.rows * (46 * work.whole + 4 * model.hidden),
     }
+    if plan.task in ("text-classification", None) and not gpu:
+        memory["data"] = work.rows * (TEXT_BYTES * work.whole + 4 * model.hidden)
+        reading = 64.0 * model.hidden * min(FEATURE_TOKENS, work.rows * work.tokens)  # before the training, not beside
+        memory["heap"] = max(0.0, reading - memory["activations"])
+        if work.method in ("full", "last_layers"):
+            memory["heap"] = max(memory["heap"], HEAP * memory["activations"])
     if writes:  # only learned tokens are scored, 512 at a time
         memory["logits"] = 12.0 * model.vocabulary * 512
     elif plan.task in ("text2text-generation", "image-text-to-text"):

@@ -164,7 +164,10 @@ class Texts(Modality):
 
     def peak_bytes(self, plan: Plan, base: Base, inputs: Inputs, rows: int, place: Device) -> int:
         """From the sizes in the configuration and the tokens of the longest text."""
-        return device.predicted_peak_bytes(base.model, plan.method, rows * inputs.max_length, place)
+        every, longest = int(inputs.lengths.sum()), int(inputs.lengths.max(initial=1))
+        return device.predicted_peak_bytes(
+            base.model, plan.method, rows * longest, place, reading=min(features.TOKENS_A_BATCH, every), every=every
+        )
 
 
 def max_tokens(model: Any, tokenizer: Any) -> int:

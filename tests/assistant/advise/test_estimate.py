@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from sample_profiles import LAPTOP, WORKSTATION, even
 from assistant.advise import catalog, estimate, facts
 from assistant.advise.estimate import Estimate
 from assistant.advise.hardware import Gpu, Hardware
+from assistant.data.examples import example
+from assistant.data.profile import profile
+from assistant.data.table import read_table
 from recipes.plan import Plan
 
 BASE: dict[str, Any] = {
@@ -109,6 +113,28 @@ def test_memory_is_the_measured_one(method: str, tokens: int, measured: float) -
     trained = result.terms["bytes/gradients and optimiser"] * 8 / 20
     own = sum(result.terms[f"bytes/{name}"] for name in ("weights", "gradients and optimiser", "activations")) - trained
     assert own == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "test_rows", "measured"),  # peaks of whole runs on two cores, by their own reports
+    [
+        ("email-spam/train.jsonl", {"method.name": "last_layers", "method.layers": 3, "training.max_length": 256,
+                                    "data.columns.text": ["subject", "body"], "data.columns.label": "label"},
+         800, 2.56e9),
+        ("food-reviews/train.xlsx", {"method.name": "full", "training.max_length": 512, "data.columns.text": "review",
+                                     "data.columns.label": "score"}, 1000, 3.83e9),
+        ("", {"method.name": "head", "training.max_length": 256, "data.columns.text": ["subject", "body"],
+              "data.columns.label": "label"}, None, 1.48e9),
+    ],
+)  # fmt: skip
+def test_the_memory_of_whole_runs_is_the_measured_one(
+    shared_data: Path, name: str, changes: dict[str, Any], test_rows: int | None, measured: float
+) -> None:
+    path = shared_data / name if name else example("spam").path
+    seen = profile(read_table(path, path.name))
+    result = estimate.estimate(Plan().changed({**BASE, **changes}), seen, LAPTOP, test_rows=test_rows)
+    assert result.peak_bytes == pytest.approx(measured, rel=0.15)
+    assert result.peak_bytes_low < measured < result.peak_bytes_high
 
 
 def test_adapters_of_an_8_billion_model_match_the_measured_memory() -> None:
