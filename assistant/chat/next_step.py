@@ -82,11 +82,11 @@ def _nothing_left(result: Result, plan: Plan | None) -> Proposal | None:
     if best is not None and best[1] >= 0.995:
         text = (
             f"Nothing is left to gain on these rows, and {BASELINES.get(best[0], best[0])} does as well: use the "
-            "simple way, or collect harder rows if new texts will be less clear than these."
+            "simple way, or collect harder rows if new ones will be less clear than these."
         )
     else:
         text = (
-            "Nothing is left to gain on these rows. Try it on texts of your own; if some go wrong, add such texts with "
+            "Nothing is left to gain on these rows. Try it on some of your own; if some go wrong, add such rows with "
             "their labels."
         )
     return Proposal(text, nothing_left=True)

@@ -244,7 +244,7 @@ def how_sure(result: Result) -> str:
         if verdict.get("p_value") is not None:
             text += f" (p = {float(verdict['p_value']):.2g})"
     text += (
-        ". That holds for rows like those in your file; for texts of another kind nobody has measured it"
+        ". That holds for rows like those in your file; for rows of another kind nobody has measured it"
         if verdict.get("code") != "not_enough_data"
         else ". The test rows are too few to be sure of more"
     )

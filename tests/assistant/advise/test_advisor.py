@@ -16,7 +16,7 @@ from assistant.advise.draft import ASKED
 from assistant.advise.hardware import Gpu, Hardware
 from assistant.data.guesses import TaskGuess
 from assistant.data.profile import ColumnProfile, Profile
-from recipes.plan import Plan, Task
+from recipes.plan import Plan, Problem, Task
 
 CHOICES = (
     "task", "problem", "base_model", "method.name", "data.columns.text", "data.columns.label", "training.epochs",
@@ -396,7 +396,9 @@ def test_graphics_cards_that_are_not_there_are_named() -> None:
 def test_every_other_task_gets_a_whole_plan_too(task: Task, hardware: Hardware) -> None:
     column = ColumnProfile(name="x", kind="text", unique=300, mean_length=100, p99_length=300, language="en")
     profile = Profile(name="data.jsonl", format="jsonl", rows=300, columns=[column], languages=["en"])
-    guess = TaskGuess(task=task, columns={"source": "x"}, score=0.9, evidence=["x."])
+    columns = {role: "x" for role in ("source", "image", "audio", "label", "transcript")}
+    problem: Problem | None = "single_label_classification" if task.endswith("classification") else None
+    guess = TaskGuess(task=task, problem=problem, columns=columns, score=0.9, evidence=["x."])
     plan = advise(profile, {}, hardware, guess=guess).plan
     assert plan.gaps() == []
     assert plan.task == task
