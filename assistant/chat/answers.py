@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.advise import estimate, facts, tool
+from assistant.advise import catalog, estimate, facts, tool
 from assistant.advise.hardware import Hardware
 from assistant.chat import own_figures, replies, run_answers, why_not
 from assistant.chat.explain import Concept, page, pages
@@ -105,7 +105,8 @@ def has_own_figure(topic: str) -> bool:
 def _page(state: State, topic: str, other: object) -> Reply:
     found = page(topic)
     if found is None:
-        return replies.no_page(topic)
+        model = catalog.get(topic)
+        return replies.base_model(model) if model else replies.no_page(topic)
     second = page(str(other)) if other else None
     both = [found] if second is None or second is found else [found, second]
     return replies.concept(both, "" if second else _in_your_plan(state, found))

@@ -57,6 +57,7 @@ _START_WORDS = words_of(
     confirm confirmed agreed agree looks look good great fine perfect right sounds sound yep yeah yup sure
     alright course absolutely definitely ready green light engage happy nice cool excellent wonderful super make
     happen waiting press button hit correct exactly everything planned carry move forward give shot such sir
+    okey dokey okie dokie okidoki righto roger yessir
     love it's that's trust impatient mate buddy pal turn roll rock ball machine training whenever anytime
     satisfied way through throttle full steam enough talk hurry
     """
@@ -303,7 +304,10 @@ _COMPARE = re.compile(
     r"|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
 )
 _IMPROVE = re.compile(
-    r"\b(?:want|need|would like|should be|must be|has to be) (?:it |this |that |them )?(?:to be )?(?:even |much "
+    r"\b(?:confus\w*|mix(?:es|ing)? up|wrong|mistakes?|fail(?:s|ing)?|weak|poor|bad)\b[^?]{0,60}\bwhat (?:can|could"
+    r"|should"
+    r"|do i|do we|now|to do)\b|\b(?:want|need|would like|should be|must be|has to be) (?:it |this |that "
+    r"|them )?(?:to be )?(?:even |much "
     r"|a bit )?"
     r"(?:more (?:precise|accurate|reliable|exact|correct)|smarter)\b|\b(?:accuracy|f1|score|recall|precision) (?:is "
     r"|of "
@@ -450,7 +454,8 @@ _MODEL_AT_HAND = re.compile(
     r"|fine-?tuned) (?:\w+ )?(?:model|run|bot|classifier|one)\b|\bit\b|\brun \d+|\blast run\b|\bthe result\b"
 )
 _HELP = re.compile(
-    r"\bhow (?:this|it|you|that|everything|the assistant|the tool) (?:all )?works?\b|\byour (?:features|capabilities"
+    r"\bwhat (?:do|would|will) (?:i|we) need(?: to (?:do|have|bring|upload|prepare|start|begin|know|get \w+))?[ ?!.]*$"
+    r"|\bhow (?:this|it|you|that|everything|the assistant|the tool) (?:all )?works?\b|\byour (?:features|capabilities"
     r"|abilities|skills|functions|job|purpose|limits)\b|\b(?:no|not any|do not have any) idea (?:where|how"
     r"|what) (?:to|i|do)\b[\w ]{0,25}$|^(?:hi|hello|hey|heya|hiya|howdy|yo|greetings|good (?:day|morning|evening"
     r"|afternoon|night)|hallo|moin|servus|hola|bonjour|salut|ciao|namaste|sup|what is up|welcome"
@@ -469,7 +474,7 @@ _HELP = re.compile(
     r"|confused)[\w ]{0,30}|no idea[\w ]{0,40}|i (?:do not|don't) know (?:what|how|where)[\w ]{0,40})[ ?!.]*$"
     r"|\bwhich (?:tasks?|kinds? of (?:models|tasks|files|data)|file (?:types|formats)|formats|models"
     r"|languages) (?:can|do|are|does|could)\b[\w ]{0,30}|\bwhat (?:kinds? of |types? of |sorts? of )?(?:tasks?"
-    r"|problems?|questions?|files?"
+    r"|problems?|questions?|languages?|files?"
     r"|formats?|models?|data|things|file formats) (?:can|do|are|does|could|should) (?:you|i|we|there|it"
     r"|this)\b[\w ]{0,25}|\bshow me (?:an example|what you can|how (?:it|this) works|around|the examples?)\b"
     r"|\bgive me an example\b|\bexamples? (?:please|to try)\b|\bdo you (?:speak|understand|support|know)\b"
@@ -753,7 +758,7 @@ def _about_results(text: str, raw: str, has_plan: bool, with_file: bool) -> tupl
         and not IMAGE.search(text.replace("learning curve", ""))
     ):
         return "report", {}
-    if _STATUS.search(text) and cover(text, _STATUS_WORDS) >= 0.7:
+    if _STATUS.search(text) and cover(text, _STATUS_WORDS) >= 0.7 and not re.match(r"(?:\w+ )?why\b", text):
         return "status", {}
     del has_plan
     return None

@@ -29,7 +29,9 @@ AUDIO = re.compile(
     r"|speak\w*"
     r"|speaker|acoustic\w*|noises?|clips?|wavs?|mp3s?|flac|podcasts?|dictat\w*|microphone|mic|songs?|music|melod\w*"
     r"|genres? of (?:music|songs?)|bird ?songs?|chirp\w*|cough\w*|heartbeats?|engine sounds?|hum|humming|barks?"
-    r"|barking|listen\w*|hear\w*|phone calls?|voicemails?|voice messages?|memos?|interviews?"
+    r"|barking|wake ?words?|hot ?words?|keyword spotting|(?:voice|spoken|speech) commands?|bird ?calls?|stutter\w*"
+    r"|stammer\w*"
+    r"|lisps?|pronounc\w*|listen\w*|hear\w*|phone calls?|voicemails?|voice messages?|memos?|interviews?"
     r"|transcrib\w*|transcript\w*|pronunciation|accent\w*|said aloud|sung|singing|instruments?)\b"
 )
 TEXT = re.compile(
@@ -43,6 +45,13 @@ TEXT = re.compile(
 
 #: Kinds of models that write text, whatever else the words name.
 LANGUAGE_MODEL = re.compile(r"\b(?:llms?|language models?|chat ?bots?|gpt[\w.-]*)\b")
+
+#: What one photographs: with nothing else said, a model that tells these apart looks at pictures.
+SEEN = re.compile(
+    r"\b(?:breeds?|species|dogs?|cats?|birds?|animals?|insects?|butterfl\w+|fish(?:es)?|plants?|flowers?|trees?|leaves"
+    r"|mushrooms?|fruits?|vegetables?|tomato(?:es)?|cars?|vehicles?|ships?|planes?|traffic signs?|faces?|digits?|coins?"
+    r"|stamps?|clothes|shoes|dishes|clouds?|rocks?|minerals?|buildings?|landmarks?|cracks?|welds?|bottles?)\b"
+)
 
 # ---------------------------------------------------------------- what comes out
 
@@ -58,6 +67,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|brand|model|style|genre|mood)", 1.1),
         (r"(?:what|which) (?:[\w'-]+ ){1,3}(?:is|are|does|belong\w*|it is|this is|was|gets?|goes)", 0.8),
         (r"what (?:kind|type|sort|species|breed|topic|language|emotion|genre|mood)", 1.1),
+        (r"(?:which|what) (?:[\w'-]+ ){1,3}(?:wrote|said|made|sent|posted|painted|took|sang|composed)", 1.0),
         (r"whether|if (?:it|they|this|that|each|an?|the|one|someone|somebody) (?:[\w'-]+ ){0,4}(?:is|are|was|has|have"
          r"|shows?|contains?|will|says?|sounds?)", 0.9),
         (r"(?:is|are) (?:[\w'-]+ ){1,7}(?:for |from |by )?\w+ or \w+$", 0.9),
@@ -131,7 +141,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ask\w* (?:[\w'-]+ ){0,3}about (?:[\w'-]+ ){0,2}(?:photo"
          r"|picture|image|chart|diagram)", 3.0),
         (r"caption\w*|describ\w*|descriptions? (?:of|for|from)|alt[- ]texts?|explains? what|say what is (?:on|in)"
-         r"|put into words|vqa|visual question", 2.2),
+         r"|put into words|vqa|visual question"
+         r"|(?:charts?|pictures?|images?|photos?|figures?|diagrams?|screenshots?) (?:question[- ]answering|q ?& ?a"
+         r"|qa)\b", 2.4),
         (r"(?:photo|picture|image|scan|screenshot|receipt|invoice|form|chart)s? (?:[\w'-]+ ){0,3}(?:to|into) (?:json"
          r"|text"
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
@@ -162,7 +174,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ingredients|quantities|job titles|brands|parts|spans|terms|entities|keywords|mentions|fields|values"
          r"|citations|chemicals|dosages?|streets?)\b", 2.0),
         (r"names? (?:of|in) |names (?:and|or) |mentions? of|every (?:name|date|address|amount|drug|product|company)"
-         r"|(?:people|persons), |who is (?:named|mentioned)|which words|each word|every word|word by word", 1.4),
+         r"|(?:people|persons), |who is (?:named|mentioned)|which words|each word|every word|word by word|(?:verbs?"
+         r"|nouns?|adjectives?)\b|word (?:classes|types)"
+         r"|grammatical (?:roles?|functions?)", 1.4),
         (r"(?:picked|pulled|taken|extracted|fished|filtered|got|marked|highlighted|tagged|found) (?:out )?(?:of|from"
          r"|in|inside) (?:[\w'-]+ ){0,3}(?:texts?|lines?|sentences?|documents?|letters?|e-?mails?|reports?|contracts?"
          r"|articles?|notes?|messages?|ads?|invoices?|records?|descriptions?)\b", 1.8),
@@ -198,8 +212,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|turkish|arabic|swedish|danish|norwegian|czech|greek|hindi|korean|\w+ish) (?:in)?to \w+"
          r"|machine translation|\bmt\b|into (?:english|german|french|spanish|italian|dutch|polish|swedish|portuguese"
          r"|russian|japanese|chinese)", 3.0),
-        (r"paraphras\w* (?:my|the|a|each|every|sentences|text|it|them)|rephras\w*|rewrit\w*|reword\w*|simplif\w*"
-         r"|plain(?:er)? (?:language|english)|easy (?:language|english)|easier (?:language|words)|formal\w*|politely"
+        (r"paraphras\w*(?! (?:detect|pairs?|mining|identif))|rephras\w*|rewrit\w*|reword\w*|simplif\w*"
+         r"|plain(?:er)? (?:language|english)|easy (?:language|english)|easier (?:language|words)|(?<!how )formal\w*"
+         r"|politely"
          r"|politer|modern english", 2.4),
         (r"correct\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos|mistakes|errors|text|sentences|punctuation)|(?:grammar"
          r"|spelling|spell|typo) (?:correct\w*|check\w*|fix\w*)|fix\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos"
@@ -216,7 +231,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          2.0),
     ),
     "talk": (
-        (r"chat ?-?bots?|\bbots?\b|assistants?\b(?! professor)|virtual agent|conversational|dialog(?:ue)?s?\b"
+        (r"chat ?-?bots?|(?<!detect )(?<!spot )(?<!find )(?<!recognise )(?<!recognize )\bbots?\b"
+        r"|assistants?\b(?! professor)|virtual agent|conversational|dialog(?:ue)?s?\b"
          r"|language models?|\bllms?\b|\bslm\b|gpt\w*|generative", 2.4),
         (r"instruct(?:ion)?s?\b|instruction[- ]?(?:tun|follow)\w*|follow\w* (?:[\w'-]+ ){0,2}(?:instructions?|orders"
          r"|commands|prompts)|sft\b|supervised fine", 2.4),
@@ -254,7 +270,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|which (?:of (?:the )?)?(?:two|2) (?:[\w'-]+ ){0,3}(?:answers?|repl\w*|responses?|better|prefer\w*|best)"
          r"|pairs? of (?:answers|responses"
          r"|replies)|ranked (?:answers|responses)|(?:two|2) (?:answers|responses|replies)|better (?:answer|reply"
-         r"|response)s?|human feedback", 2.2),
+         r"|response)s?|human feedback|likes? and dislikes?|liked and disliked|reward\w* (?:the )?(?:good|better|nice)"
+         r"|punish\w*|(?:over|rather than|instead of) (?:rude|bad|impolite|wrong|long) (?:ones?|answers?"
+         r"|repl\w+)", 2.2),
     ),
     "similar": (
         (r"similar\w*|semantic\w*|embedding\w*|sentence[- ]?transformers?|sbert\b|vector (?:search|database)"
@@ -262,13 +280,15 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"how (?:close|near|alike|related)(?! (?:is|are|it|to|we) (?:it|we|the|done|being))"
          r"|close(?:ness)? in meaning|alike\b|same (?:thing|meaning|question"
          r"|intent|product|content|idea)|mean(?:s|ing)? the same|paraphrase (?:detect\w*|pairs?|mining|identif\w*)"
+         r"|duplicates? detect\w*|(?:detect|find|spot)\w* duplicates? (?:in|among|between|of)"
          r"|duplicate(?:d)? (?:questions|tickets|posts|products|records|entries|listings|bug)|near[- ]duplicates?"
          r"|in other words|asked before|already asked"
          r"|entailment", 2.4),
         (r"search(?:es|ing)? (?:[\w'-]+ ){0,3}(?:engine|by meaning|through|over|for (?:the )?(?:right|best|matching"
          r"|fitting|relevant))|retriev\w*|find(?:s|ing)? (?:the |me )*(?:[\w'-]+ )?(?:most )?(?:similar|related"
          r"|relevant"
-         r"|matching|fitting|closest|nearest|best match\w*)|match(?:es|ing)? (?:[\w'-]+ ){1,6}(?:with|and|against)"
+         r"|matching|fitting|closest|nearest|best match\w*)|by (?:their |the |its )?meaning|match(?:es"
+         r"|ing)? (?:[\w'-]+ ){1,6}(?:with|and|against)"
          r"|rerank\w*|recommend\w* (?:[\w'-]+ ){0,2}(?:articles|similar|products|papers)|link\w* (?:[\w'-]+ ){0,4}(?:to"
          r"|with) the (?:right|matching)", 2.2),
         (r"(?:fits?|match(?:es)?|suits?|belongs?) (?:[\w'-]+ ){0,2}best|best (?:fit(?:s|ting)?|match\w*|suited)", 2.2),
@@ -456,6 +476,17 @@ REMOTE_CODE = re.compile(
 )
 
 # ---------------------------------------------------------------- spelling
+
+
+@cache
+def known_words() -> tuple[frozenset[str], tuple[str, ...]]:
+    """Words that the concepts spell out, and beginnings of words that they look for ("shorten…"): no misspellings."""
+    patterns = [pattern for rows in _CONCEPTS.values() for pattern, _ in rows]
+    patterns += [IMAGE.pattern, AUDIO.pattern, TEXT.pattern, SEEN.pattern]
+    begun = {stem for pattern in patterns for stem in re.findall(r"([a-z]{5,})\\w\*", pattern)}
+    whole = {word for pattern in patterns for word in re.findall(r"[a-z]{4,}", pattern)}
+    return frozenset(whole), tuple(sorted(begun))
+
 
 #: Words that readers look for; a misspelt word is put right towards these.
 VOCABULARY: frozenset[str] = words_of(

@@ -500,9 +500,9 @@ def _dataset_so_called(text: str) -> tuple[str, str | None] | None:
 def _surely_data(text: str, match: re.Match[str]) -> bool:
     """Whether an ordinary word is a data set here: "fine-tune ViT on beans", "the beans data set"."""
     before, after = text[: match.start()], text[match.end() :]
-    named = re.match(r" (?:data ?set|corpus|from the hub|on the hub|benchmark)", after) or re.search(
-        r"\b(?:data ?set|corpus|hub)(?: called| named|:)* $", before
-    )
+    named = re.match(
+        r" (?:data ?set|corpus|from the hub|on the hub|benchmark|data (?:from|on|of) (?:the )?(?:hub|hugging))", after
+    ) or re.search(r"\b(?:data ?set|corpus|hub)(?: called| named|:)* $", before)
     trained_on = re.search(
         r"\b(?:train|tune|tuned|fine-?tune|finetune|trained|run)\w*\b[^.;]*\bon(?: the)? $", before
     ) or re.match(r"^(?:\S+ ){1,4}on(?: the)? $", before)

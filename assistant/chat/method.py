@@ -31,6 +31,7 @@ _FULL = re.compile(
     r"|everything|the full|the complete|every single)"
     rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except"
     rf"|other))"
+    r"|\b(?:let|make|have) (?:all|every)(?: of)?(?: the)? (?:layers?|weights|parameters) (?:learn|train|change|adapt)"
     r"|\b(?:everything|all|all (?:weights|layers|parameters)) (?:is |be |stays? |should be )?trainable"
     r"|\b(?:not|never) freez\w* (?:anything|any|a single)\b|\bfreez\w* (?:nothing|none)\b|\bnothing (?:is |should be "
     r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"

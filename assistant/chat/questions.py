@@ -14,7 +14,7 @@ _ASKS = re.compile(
     r"(?:please )?(?:what(?: is|'s| are| does| do| did| was| were| would| happens?| exactly| kind of| about"
     r"| difference| the)?|why|how (?:come|does|do|is|are|much|many|long|big|large|often|high|low|can|should|would"
     r"|expensive|fast|slow|did)|explain|define|describe|tell me (?:about|what|why|how|more)|meaning of"
-    r"|is (?:it|that|this|there|\d+|my|a|an|the)|are (?:there|\d+|these|those|my)|do (?:i|we|you)|does|should (?:i|we"
+    r"|is|are|do (?:i|we|you)|does|should (?:i|we"
     r"|it)|would|when (?:should|do|is)|which (?:is|one|method|model|metric|should|would)|can (?:i|it|a|the|this)"
     r"|could (?:i|it)|will (?:it|this|that|the|my)|who|where|difference|teach me (?:about|what)|help me understand"
     r"|i (?:do not"
@@ -63,7 +63,8 @@ _ENOUGH = re.compile(
     r"|we|it|you|one|the model)?\s?(?:\w+ ){0,2}(?:need\w*|necessary|required|enough|collect|label|provide)\b"
     r"|\b(?:minimum|least) (?:number|amount) of (?:rows|examples|data|samples)|\bcan (?:i|you|it|we) (?:train|learn"
     r"|do (?:it|this|that)|work) (?:\w+ )?with (?:only |just )?(\d+)\b|\bi (?:only |just )?have (?:only "
-    r"|just )?(\d+) (?:\w+ ){0,3}(?:is|are|will|would) (?:that|it|this|they) (?:\w+ )?(?:enough|ok|sufficient)"
+    r"|just )?(\d+) (?:\w+,? ){0,3}(?:is|are|will|would|does|do|can)"
+    r" (?:that|it|this|they|we) (?:\w+ )?(?:enough|ok|sufficient|work|do|possible)"
     r"|\b(\d+) (?:rows|examples|texts|images|samples)(?: \w+){0,3}\??,? (?:is|are) (?:that|it|this|they) (?:enough|ok"
     r"|too few)|\bdo i have enough\b|\benough (?:data|rows|examples)\b"
 )
@@ -144,13 +145,32 @@ def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+#: "I only have 30 pictures, does that work": a question without its mark.
+_ASKS_AT_THE_END = re.compile(
+    r"\b(?:does|is|will|would|are|can) (?:that|it|this|they|we) (?:\w+ )?(?:work|do|enough|ok(?:ay)?|sufficient"
+    r"|possible)[ ?.]*$"
+)
+#: Where the data go, and who sees them.
+_PRIVACY = re.compile(
+    r"\b(?:is|are|does|do|will|where|who|how)\b[\w ]{0,25}\bmy (?:\w+ )?(?:data|files?|texts?|recordings|pictures"
+    r"|uploads?)\b"
+    r"[\w ]{0,20}\b(?:safe|private|secure|shared|stored?|saved|uploaded|sent|leave|local|deleted|go|seen?|kept)\b"
+    r"|\b(?:do|does|will|would|can) (?:you|it|this|anyone|anybody|someone|others?)\b[\w ]{0,20}\b(?:send|upload|share"
+    r"|store"
+    r"|keep|see|leak|steal|read) (?:\w+ ){0,2}(?:my|our) (?:\w+ )?(?:data|files?|texts?)\b"
+    r"|\bwho (?:can |will )?sees? my\b|\bwhere (?:is|are|does|do) my (?:data|files?)\b"
+)
+
+
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
-    asks = _is_question(text, raw)
+    asks = _is_question(text, raw) or bool(_ASKS_AT_THE_END.search(text))
     if not asks or _asks_for_a_change(text, has_plan):
         return None
     if _RIGHT_TOOL.search(text):
         return "explain", {"topic": "is fine-tuning right"}
+    if _PRIVACY.search(text):
+        return "explain", {"topic": "privacy"}
     enough = _ENOUGH.search(text)
     if enough and not _OTHER_AMOUNT.search(text):
         rows = next((int(group) for group in enough.groups() if group), None) or _first_number(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.advise.catalog import Model
 from assistant.chat.explain import Concept
 from assistant.chat.turns import FileCard, Option, Reply, RunCard
 from assistant.chat.wording import (
@@ -1006,6 +1007,22 @@ def concept(pages: Sequence[Concept], extra: str = "", picture: Mapping[str, str
         text=text + (f"\n\n{extra}" if extra else ""),
         card="concept",
         data={"name": pages[0].name, "title": pages[0].title, **(picture or {})},
+    )
+
+
+def base_model(model: Model) -> Reply:
+    """A model of the catalog, for someone who asked what it is."""
+    languages = "many languages" if model.multilingual else listed(model.languages[:4])
+    speaks = f"; languages: {languages}" if model.languages else ""
+    does = listed([TASKS[task] for task in model.tasks[:3]])
+    return Reply(
+        text=f"`{safe(model.id)}` is a pretrained model to start from: {model.size_text} parameters{speaks}; licence "
+        f"{safe(model.licence)}. From it I can make a model that {does}. It learned from a large amount of general "
+        "data; fine-tuning adds your task to that.",
+        options=[
+            Option(label="Use it", say=f"use {model.id}"),
+            Option(label="What is fine-tuning?", say="what is fine-tuning?"),
+        ],
     )
 
 

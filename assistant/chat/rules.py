@@ -140,7 +140,9 @@ class Message:
             "path" if lexicon.PATH_LIKE.search(tidy) else "remote-code" if lexicon.REMOTE_CODE.search(tidy) else None
         )
         tidy = lexicon.PATH_LIKE.sub(" ", tidy)
-        self.text = numbers.digits(words.repair(tidy, lexicon.VOCABULARY, mentions.names() | self.column_words))
+        self.text = numbers.digits(
+            words.repair(tidy, lexicon.VOCABULARY, mentions.names() | self.column_words | _spelled(tidy))
+        )
 
     @property
     def plan(self) -> Plan | None:
@@ -220,6 +222,12 @@ class Message:
         other = references.other_column(self.text, columns, str(now.get("label")))
         found = {"data.columns.label": other} if other else {}
         return found | references.read_direction(self.text, columns, task or (guess or {}).get("task"), now)
+
+
+def _spelled(text: str) -> frozenset[str]:
+    """The words of a text that the concepts know, or that begin as one does."""
+    whole, begun = lexicon.known_words()
+    return frozenset(word for word in re.findall(r"[a-z]{4,}", text) if word in whole or word.startswith(begun))
 
 
 def _first_guess(file: FileCard | None) -> dict[str, Any] | None:
@@ -466,11 +474,20 @@ _OF_A_RUN = re.compile(
 )
 
 
+#: "what is bert?": a model's name and nothing else.
+_WHAT_IS = re.compile(
+    r"(?:and |so |please )*(?:what(?: is| are|'s)|who is|explain|tell me (?:more )?about|do you know) (?:a |an |the )?"
+    r"[\w./-]+(?: [\w.-]+)?(?: model)?[ ?.!]*$"
+)
+
+
 def _definition(message: Message) -> Intent | None:
     if _OF_A_RUN.search(message.text):
         return None
     about_me = re.search(r"\b(?:you|your)\b", message.text) and controls.is_help(message.text)
     found = None if message.files_now or about_me else read_definition(message.text, message.raw)
+    if found is None and not message.files_now and _WHAT_IS.match(message.text) and message.models.wanted:
+        return intent("explain", topic=message.models.wanted[0].id)
     return intent(found[0], **found[1]) if found else None
 
 
@@ -516,7 +533,7 @@ def _is_about_the_plan(message: Message, name: str) -> bool:
     if name == "compare":
         return message.task.score >= SURE and not _OF_RUNS.search(text)
     if name in ("check_data", "fix_data") and message.file is None and message.task.score >= _LIKELY:
-        return not _OF_DATA.search(text)
+        return not (_OF_DATA if name == "check_data" else _OF_OWN_DATA).search(text)
     if name == "export":
         return message.task.score >= SURE and not _OF_A_MODEL.search(text)
     if name == "evaluate" and message.refused:
@@ -539,6 +556,10 @@ _OF_RUNS = re.compile(r"\b(?:runs?|trainings?|models?|experiments?|results?|scor
 
 _OF_DATA = re.compile(
     r"\b(?:data|files?|csv|table|data ?set|(?:my|the|this) upload|rows|columns|zip|spreadsheet"
+    r"|duplicates)\b"
+)
+_OF_OWN_DATA = re.compile(
+    r"\b(?:my|the|this|that|our) (?:\w+ )?(?:data|file|csv|table|data ?set|upload|labels)\b|\b(?:rows|columns"
     r"|duplicates)\b"
 )
 _OF_A_MODEL = re.compile(
@@ -646,7 +667,8 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
         return intent("compare", runs=controls.run_numbers(text))
     if name == "resume" and _goes_on(message) and len(text.split()) <= 4:
         return intent("start")
-    if name in ("start", "unclear"):  # a run starts on a plain yes only, never on a likeness
+    # A run starts on a plain yes only, never on a likeness; and "why" asks for more than how it stands.
+    if name in ("start", "unclear") or (name == "status" and re.search(r"\bwhy\b", text)):
         return None
     if name in ("undo", "list_runs", "check_data", "fix_data"):
         return intent(name)

@@ -109,6 +109,8 @@ def _modality(text: str, weights: dict[str, float]) -> str | None:
         return "audio"
     if not counts["text"] and max(weights["boxes"], weights["pixels"]) >= 2:
         return "image"
+    if not counts["text"] and lexicon.SEEN.search(text) and weights["classify"] >= 0.5:
+        return "image"
     return "text" if counts["text"] else None
 
 

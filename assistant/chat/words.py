@@ -175,7 +175,8 @@ _NOT_BEFORE = re.compile(
 _NOT_ONLY = re.compile(r"\bnot (?:only|just)\b[^.;!?,]*$")
 _NOT_AFTER = re.compile(
     r"^\s*(?:is|are|was)?\s*(?:not (?:what|the (?:label|target|one|right|answer|class)|needed|necessary|wanted"
-    r"|allowed|a good)|out of the question|is wrong)\b"
+    r"|allowed|a good|possible|an option|for me|my thing)|out of the question|is wrong"
+    r"|forbidden|banned|prohibited|off limits|no option|taboo|excluded)\b"
 )
 
 
