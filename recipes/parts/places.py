@@ -108,18 +108,19 @@ _TORCHVISION_LINES = (
 _KERAS_LINES = (
     "import json, os",
     'os.environ.setdefault("KERAS_BACKEND", "torch")',
-    "import keras",
+    "import keras, numpy",
     "",
     'config = json.load(open("config.json"))',
     'labels, size = config["id2label"], config["image_size"]',
     'model = keras.saving.load_model("model.keras", compile=False)',
     'picture = keras.utils.load_img("photo.jpg", target_size=(size, size), keep_aspect_ratio=True)',
     'prepare = getattr(keras.applications, config["preprocessing"]).preprocess_input',
-    "answers = model(prepare(keras.utils.img_to_array(picture)[None]), training=False)[0]",
+    "pixels = numpy.ascontiguousarray(prepare(keras.utils.img_to_array(picture)[None]))",
+    "answers = model(pixels, training=False)[0]",
     "print({labels[str(i)]: float(value) for i, value in enumerate(answers)})",
 )
 _KERAS_HUB_CHANGES = {
-    "import keras": ("import keras, keras_hub",),
+    "import keras, numpy": ("import keras, keras_hub, numpy",),
     'prepare = getattr(keras.applications, config["preprocessing"]).preprocess_input': (
         'mean, spread = config["pixel_mean"], config["pixel_spread"]',
         "prepare = lambda pixels: (pixels / 255 - mean) / spread",

@@ -84,7 +84,7 @@ def test_pictures_are_prepared_as_keras_does(home: Path) -> None:
     assert torch.allclose(ours, torch.as_tensor(theirs), atol=1e-2)
     for application, mode in (("ResNet50", "caffe"), ("DenseNet121", "torch"), ("EfficientNetB0", "raw")):
         module = getattr(keras.applications, keras_models._family(application)[0])
-        expected = torch.as_tensor(module.preprocess_input(picture.astype("float32")))
+        expected = torch.from_numpy(np.ascontiguousarray(module.preprocess_input(picture.astype("float32"))))
         mean, spread = (torch.tensor(value) for value in keras_models._LOOKS[mode])
         found = (torch.from_numpy(picture / 255).float() - mean) / spread
         assert torch.allclose(found.flip(-1) if mode == "caffe" else found, expected, atol=1e-3)
@@ -146,7 +146,7 @@ def test_a_preset_of_keras_hub_is_read_from_its_folder_and_saved_for_it(home: Pa
 
     hub = keras_hub_models.package()
     body = hub.models.ResNetBackbone(
-        input_conv_filters=[8], input_conv_kernel_sizes=[7], stackwise_num_filters=[8, 16],
+        input_conv_filters=[64], input_conv_kernel_sizes=[7], stackwise_num_filters=[64, 64],
         stackwise_num_blocks=[1, 1], stackwise_num_strides=[1, 2], block_type="basic_block", image_shape=(64, 64, 3),
     )  # fmt: skip
     converter = hub.layers.ImageConverter(image_size=(64, 64), scale=1 / 127.5, offset=-1.0)

@@ -46,7 +46,12 @@ def mobilenet(home: Path) -> str:
     from recipes.parts import keras_models
 
     keras_models.keras().utils.set_random_seed(0)
-    keras_models.build("MobileNet", 224).save(home / "models" / "MobileNet.keras")
+    network = keras_models.build("MobileNet", 224)
+    for layer in network.layers:
+        if "BatchNormalization" in type(layer).__name__:
+            layer.momentum = 0.0  # one pass in training mode sets the averages that random weights lack
+    network(torch.rand(8, 224, 224, 3) * 2 - 1, training=True)
+    network.save_weights(home / "models" / "MobileNet.weights.h5")
     return "keras/applications:MobileNet"
 
 
