@@ -66,8 +66,8 @@ def run(folder: Path, plan: Plan, machine: Machine) -> Trial:
             raise PlainError(
                 "took-too-long",
                 f"The trial of a few steps did not end within {SECONDS / 60:.0f} minutes.",
-                "The run itself would take far longer.",
-                "Choose a smaller model, shorter texts or fewer layers.",
+                "A dozen steps on some hundred rows take about a minute on most machines.",
+                "If something else keeps this machine busy, ask again later; else choose a smaller model.",
             ) from None
         finally:
             launchers.end_processes(folder, force=True)
