@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import os
 import sys
@@ -20,6 +21,7 @@ from recipes.plan import Method
 
 Precision = Literal["float32", "medium", "bfloat16", "float16"]
 WORTH_IT = 1.15  # another precision must be so much faster than float32; less is within the noise of a short trial
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's mallopt
 CLOSE_ENOUGH = 0.999  # least cosine between its features and those of float32
 
 
@@ -84,6 +86,19 @@ def set_up(run: RunContext) -> Device:
         return Device(device, torch.cuda.get_device_name(device), threads)
     cores = "1 core" if threads == 1 else f"{threads} cores"
     return Device(device, f"CPU, {cores}" if device.type == "cpu" else str(device), threads)
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep large freed blocks: given back, each layer's maps cost thousands of page faults anew.
+
+    Measured with MobileNetV2, 64 pictures at once, 2 cores: 2.6 times as fast.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to gain
+        allocator = ctypes.CDLL(None)
+        for option, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, (1 << 31) - 1), (M_TOP_PAD, 64 << 20)):
+            allocator.mallopt(option, value)
 
 
 def _be_quiet() -> None:

@@ -159,9 +159,15 @@ def listening(base: Base) -> Iterator[dict[str, torch.Tensor]]:
             hook.remove()
 
 
+def _for_reading(base: Base, device: Device) -> tuple[Base, dict[str, torch.Tensor]]:
+    """The base as it reads fastest, and made-up inputs for it."""
+    batch = {name: value.to(device.torch_device) for name, value in base.kind.trial_batch(base).items()}
+    return base.kind.for_reading(base, batch), batch
+
+
 def settle_precision(base: Base, wish: str, device: Device, run: RunContext) -> Precision:
     """Try precisions on made-up inputs and use the best from here on."""
-    batch = {name: value.to(device.torch_device) for name, value in base.kind.trial_batch(base).items()}
+    base, batch = _for_reading(base, device)
 
     def forward() -> Any:
         with listening(base) as heard:
@@ -213,6 +219,7 @@ def _forward_all(
     rounds = math.ceil(len(batches) / run.world_size)
     cost = [len(rows) * int(encoded.lengths[rows[0]]) for rows in batches]
     total_cost, done_cost, start = sum(cost), 0, time.monotonic()
+    base, _ = _for_reading(base, device)
     base.model.eval()
     found: list[tuple[NDArray[np.int64], dict[str, NDArray[np.float32]]]] = []
     with listening(base) as heard, torch.inference_mode(), device.autocast():

@@ -168,3 +168,23 @@ def test_where_it_looked(kind: str, new_picture_run: Callable[..., Path], run_he
     (answer,) = predict.answers(io.StringIO(line), loaded, model)
     assert answer["looked_at"].startswith("data:image/jpeg;base64,")
     assert all(parameter.grad is None for parameter in model.classifier.module.parameters())
+
+
+@pytest.mark.parametrize("kind", ["mobilenetv2", "resnet", "timm"])
+def test_folding_changes_no_answer(kind: str, tiny_vision: Callable[[str], Path]) -> None:
+    """Normalisations are gone from the copy that reads, its answers are those of the model, which stays as it was."""
+    base = methods.load_base(
+        KIND, str(tiny_vision(kind)), "tiny", labels=["a", "b"], problem="single_label_classification", seed=0,
+        no_dropout=True,
+    )  # fmt: skip
+    for module in base.model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # random models come with averages of zero and one
+            torch.nn.init.normal_(module.running_mean, 0.1, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    batch, before = KIND.trial_batch(base), methods.weights_sha256(base.model, trainable=None)
+    lean = KIND.for_reading(base, batch).model
+    left = [module for module in lean.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert lean is not base.model and not left
+    assert methods.weights_sha256(base.model, trainable=None) == before
+    with torch.no_grad():
+        assert torch.allclose(lean(**batch)["logits"], base.model(**batch)["logits"], atol=1e-4)
