@@ -180,7 +180,8 @@ def is_start(text: str) -> bool:
         return False
     match = _START.search(text)
     if not match or re.search(
-        r"\b(?:train|run|start|build|make)\w* (?:me )?(?:an?|some|on (?:this|that|it|these|my)|with (?:this|that"
+        r"\b(?:train|run|start|build|make|fine-?tune)\w* (?:me )?(?:an?|some|on (?:this|that|it|these|my)"
+        r"|with (?:this|that"
         r"|these|my)|from|another|new)\b",
         text,
     ):
@@ -196,7 +197,9 @@ def is_start(text: str) -> bool:
 
 def holds_back(text: str) -> bool:
     """ "don't start yet", "wait", "not yet": a wish that nothing happens now."""
-    if re.search(r"\b(?:how|where|when|what) (?:to|do i|should i) (?:start|begin|go)\b", text):
+    if re.search(r"\b(?:how|where|when|what) (?:to|do i|should i) (?:start|begin|go)\b", text) or re.match(
+        r"(?:\w+ ){0,2}(?:what|how|which|where|who|why)\b", text
+    ):
         return False
     if re.search(
         r"\b(?:not|never)(?: \w+){0,3} (?:start\w*|(?<!the )(?<!this )(?<!that )(?<!first )(?<!last )(?<!second )"
@@ -311,7 +314,10 @@ _IMPROVE = re.compile(
     r"|a bit )?"
     r"(?:more (?:precise|accurate|reliable|exact|correct)|smarter)\b|\b(?:accuracy|f1|score|recall|precision) (?:is "
     r"|of "
-    r"|at )*(?:only|just|merely) \d|\bhow (?:can|could|might|should|would) (?:\w+ ){1,4}be (?:improved|increased"
+    r"|at )*(?:only|just|merely) \d|\b(?:accuracy|recall|precision|f1|score|wer|results?)\b(?: \w+){1,5} (?:is|are"
+    r"|was|were"
+    r"|looks?) (?:\w+ )?(?:terrible|awful|poor|bad|low|horrible|weak|disappointing)\b|\bhow (?:can|could|might|should"
+    r"|would) (?:\w+ ){1,4}be (?:improved|increased"
     r"|raised|boosted|bettered"
     r"|made (?:better|more accurate))\b|\b(?:disappointed|dissatisfied|unhappy|frustrated) (?:by|with|about|at)\b"
     r"|\bhow (?:can|could|do|does|would"

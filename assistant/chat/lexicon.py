@@ -149,7 +149,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
         (r"read (?:[\w'-]+ ){0,4}(?:receipts?|invoices?|charts?|handwriting|forms?|meters?|screenshots?|tables?)|ocr\b"
          r"|vision[- ]language|vlm\b|multimodal|looks? at (?:[\w'-]+ ){1,4}and (?:answer|tell|say|write|describe"
-         r"|explain|give|return|output|extract|list)|(?:receipts?|forms?|labels|menus?|tables?|meters?|screenshots?)"
+         r"|explain|read|give|return|output|extract|list)|(?:receipts?|forms?|labels|menus?|tables?|meters?"
+         r"|screenshots?)"
          r" (?:[\w'-]+ ){1,10}(?:as|in) (?:json|csv|a table|fields|text|markdown)",
           2.4),
     ),
@@ -278,7 +279,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"similar\w*|semantic\w*|embedding\w*|sentence[- ]?transformers?|sbert\b|vector (?:search|database)"
          r"|bi-?encoder|cross-?encoder|sts\b", 2.6),
         (r"how (?:close|near|alike|related)(?! (?:is|are|it|to|we) (?:it|we|the|done|being))"
-         r"|close(?:ness)? in meaning|alike\b|same (?:thing|meaning|question"
+         r"|clos(?:e|er|est|eness) in (?:meaning|sense|content)|alike\b|same (?:thing|meaning|question"
          r"|intent|product|content|idea)|mean(?:s|ing)? the same|paraphrase (?:detect\w*|pairs?|mining|identif\w*)"
          r"|duplicates? detect\w*|(?:detect|find|spot)\w* duplicates? (?:in|among|between|of)"
          r"|duplicate(?:d)? (?:questions|tickets|posts|products|records|entries|listings|bug)|near[- ]duplicates?"
@@ -408,14 +409,16 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                              r"|hip[- ]?hop|rock|remix\w*|soundtracks?|jingles?)\b|\bcompos(?:e|es|ing|er)\b"
                              r"(?! (?:\w+ ){0,3}(?:texts?|e-?mails?|letters?|poems?|poetry|repl\w+|answers?|messages?"
                              r"|tweets?|posts?|headlines?|sentences?|stor(?:y|ies)|summar\w+))"),
-        ("tabular", r"\b(?:tabular|spreadsheet (?:model|prediction)|(?:from|using|based on|with|out of) (?:the |its "
+        ("tabular", r"\b(?:tabular|(?:in|of|detect) sensor (?:data|values|readings)|spreadsheet (?:model|prediction)"
+        "|(?:from|using|based on|with|out of) (?:the |its "
                     r"|their |my )*(?:\w+ )?(?:area|number of rooms|rooms|square met\w*|age|income|salary|mileage"
                     r"|weight|height|temperature|humidity|sensor (?:values|readings|data)|measurements"
                     r"|numeric\w* columns|numbers|age and|blood (?:values|pressure)|features like)\b"
          r"|(?:house|car|flat|apartment|home|real estate|property|stock|share|bitcoin|crypto|gold|oil|energy"
          r"|electricity) prices?\b|credit (?:risk|scor\w*|default)|(?:customer )?churn (?:from|rate|prediction)"
          r"|xgboost|random forest|gradient boosting|lightgbm|catboost)"),
-        ("forecasting", r"\b(?:forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
+        ("forecasting", r"\b(?:trad(?:e|es|ing) (?:\w+ )?(?:bitcoins?|stocks?|crypto\w*|shares|forex|options|for me)"
+        "|forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
                         r"|day)|tomorrow|in the future|sales|demand|weather|the stock|stock market|revenue|turnover"
                         r"|lottery|(?:who|which team|which party) (?:will )?wins?)|(?:sales|demand|weather"
                         r"|stock) (?:prediction|forecast)\w*|lottery)"),
@@ -427,7 +430,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                        r"(?<!our cluster)(?<!my cluster)(?<!compute cluster)(?<!hpc cluster)(?<!a cluster)"
                        r"(?<!the cluster)(?<!university cluster)|unsupervised|without (?:any )?labels|topic model\w*"
                        r"|lda\b)"),
-        ("recommender", r"\b(?:recommender|recommendation (?:system|engine)|collaborative filtering|(?:users?"
+        ("recommender", r"\b(?:recommender|recommendation (?:system|engine)|collaborative filtering"
+        "|recommend\w* (?:products?|movies?|films?|songs?|items?|books?) to|(?:users?"
                         r"|customers?) (?:who )?(?:also )?(?:bought|liked|watched))\b"),
         ("errand", r"\b(?:book|order|reserve|buy|purchase|schedule|call|phone|cook|remind|wake|play|sing)(?: me| us"
                    r"| my)? (?:an? |the |some |my )*(?:\w+ )?(?:flights?|hotels?|tables?|taxi|uber|pizza|food"
@@ -440,7 +444,9 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|sql)"
          r"|\b(?:marry me|love you|are you (?:human|alive|conscious|real|single|a robot|sentient|an ai)"
          r"|how old are you|meaning of life|recipe for|how do i (?:cook|bake|lose weight|get rich)|solve (?:this"
-         r"|the) (?:equation|puzzle|homework)|do my homework|translate this (?:sentence|word) for me)\b|\b(?:news"
+         r"|the) (?:equation|puzzle|homework)|do my homework|(?:translate|summari[sz]e|rewrite|correct"
+         r"|read) this \w+ (?:\w+ ){0,3}for me"
+         r"|write (?:me )?(?:some |\w+ )?code (?:to|that|for))\b|\b(?:news"
          r"|weather|horoscope|headlines) (?:of|from|for) (?:today|this morning|tomorrow|this week)|\b(?:translate"
          r"|summari[sz]e|rewrite|correct|say) ['\"]\w|\bweather (?:in|for|today|tomorrow|forecast)\b|\bset an alarm\b"
          r"|\bsend (?:an? )?(?:e-?mail|sms|message) to\b"),

@@ -22,7 +22,7 @@ NEAR_ALONE, FAR_AHEAD = 0.36, 0.12
 #: Likeness and distance to the others from which an example outweighs the patterns.
 SURELY, SURELY_AHEAD = 0.68, 0.2
 #: Intents that only show something: there a wrong guess costs a glance, so a smaller lead is enough.
-_SHOWS = words_of("status report compare improve list_runs help check_data export predict evaluate")
+_SHOWS = words_of("status report compare improve list_runs help check_data predict evaluate")
 AHEAD_TO_SHOW = 0.02
 #: The same for one or two words, which share letters with anything.
 NEAR_SHORT = 0.75

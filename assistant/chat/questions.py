@@ -145,6 +145,12 @@ def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+#: "Can you train a model?" is a polite order.
+_ORDERS = re.compile(
+    r"(?:ok |and |so |hi |hello |please )*(?:can|could|would|will) (?:you|we) (?:please |maybe |also )?(?:fine-?tune"
+    r"|train|build"
+    r"|make|create|teach|develop)\b"
+)
 #: "I only have 30 pictures, does that work": a question without its mark.
 _ASKS_AT_THE_END = re.compile(
     r"\b(?:does|is|will|would|are|can) (?:that|it|this|they|we) (?:\w+ )?(?:work|do|enough|ok(?:ay)?|sufficient"
@@ -165,7 +171,7 @@ _PRIVACY = re.compile(
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
     asks = _is_question(text, raw) or bool(_ASKS_AT_THE_END.search(text))
-    if not asks or _asks_for_a_change(text, has_plan):
+    if not asks or _asks_for_a_change(text, has_plan) or _ORDERS.match(text):
         return None
     if _RIGHT_TOOL.search(text):
         return "explain", {"topic": "is fine-tuning right"}

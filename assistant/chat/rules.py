@@ -38,14 +38,16 @@ from assistant.chat.turns import FileCard, Intent, State
 from recipes.plan import CLASSIFICATION, Plan, Task
 
 _TRAINS = re.compile(
-    r"\b(?:train|teach|fine-?tun|finetun|retrain|re-train)\w*|\b(?:build|make|create|develop|get|want|need|have|give"
+    r"(?<!next )(?<!by )(?<!last )(?<!a )(?<!this )\b(?:train|teach|fine-?tun|finetun|retrain|re-train)\w*|\b(?:build"
+    r"|make|create|develop|get|want|need|have|give"
     r"|set up|like|looking for)\b(?: \w+){0,5} (?:model|classifier|ai|network|bot|chatbot|detector|recogni[sz]er"
     r"|tagger|system|assistant|tool|program|something|filter|translator|predictor)\b"
     r"|\b(?:model|ai|network|computer|machine|program|system|something|it)\b (?:that|which|to|should|can|could|must"
     r"|has to|learns?|will|is able)\b|\blearn\w*\b|\bclassif\w*\b|\bautomat\w*"
 )
 _STRONGLY_TRAINS = re.compile(
-    r"\b(?:train|teach|fine-?tune|finetune)s?\b|\b(?:build|make|create|get|want|need)\b(?: \w+){0,4} (?:model"
+    r"(?<!next )(?<!by )(?<!last )(?<!this )\b(?:train|teach|fine-?tune|finetune)s?\b|\b(?:build|make|create|get|want"
+    r"|need)\b(?: \w+){0,4} (?:model"
     r"|classifier|ai|network|bot|chatbot)\b"
 )
 _WISHES = re.compile(
@@ -470,6 +472,7 @@ _OF_A_RUN = re.compile(
     r"\b(?:of|for|in) (?:the (?:last |latest )?)?run\b"
     r"|\b(?:did|does|has) (?:it|the (?:\w+ )?(?:model|run)|we|i)\b[\w ]*\b(?:get|got|reach|reached|have|achieve|score"
     r"|end)\b"
+    r"|\b(?:accuracy|f1|score|loss|wer) (?:now|so far|at the moment|currently|right now)\b"
     r"|\bthe (?:final|test|last|current) (?:accuracy|f1|score|wer|loss|result)\b"
 )
 
@@ -561,6 +564,10 @@ _OF_DATA = re.compile(
 _OF_OWN_DATA = re.compile(
     r"\b(?:my|the|this|that|our) (?:\w+ )?(?:data|file|csv|table|data ?set|upload|labels)\b|\b(?:rows|columns"
     r"|duplicates)\b"
+)
+_OF_SOME_DATA = re.compile(
+    _OF_DATA.pattern + r"|\b(?:labels?|doubles?|entries|classes|characters|cells|fix"
+    r"|problems?)\b"
 )
 _OF_A_MODEL = re.compile(
     r"\b(?:models?|weights|export\w*|download\w*|onnx|gguf|ggml|ollama|adapters?|merge\w*|safetensors|it|run \d+)\b"
@@ -655,6 +662,9 @@ def _last_resort(message: Message) -> Intent | None:
         return _by_phrase(message, near)
     if message.models.unknown:
         return intent("unclear", why=f"model:{message.models.unknown}")
+    task = message.task
+    if not message.has_plan and task.alike and task.score >= _LIKELY and len(text.split()) >= 5:
+        return intent("plan", **_plan_slots(message))
     return None
 
 
@@ -669,6 +679,8 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
         return intent("start")
     # A run starts on a plain yes only, never on a likeness; and "why" asks for more than how it stands.
     if name in ("start", "unclear") or (name == "status" and re.search(r"\bwhy\b", text)):
+        return None
+    if name in ("check_data", "fix_data") and message.file is None and not _OF_SOME_DATA.search(text):
         return None
     if name in ("undo", "list_runs", "check_data", "fix_data"):
         return intent(name)

@@ -175,6 +175,8 @@ def _counted(text: str) -> dict[str, Any]:
                 other = re.match(
                     rf"[^.;]{{0,12}}\b(?:use|take|make it|but|rather|do|only|just) {NUMBER}(?! ?%)", text[match.end() :]
                 )
+                if other is None:  # "not 3 epochs, 4"
+                    other = re.match(rf"\s*,\s*(?:but |rather |make it )?{NUMBER}\b{_UNIT}", text[match.end() :])
                 if other is None:
                     continue
                 value = float(other.group(1))  # "not 4 epochs, use 2"
@@ -423,7 +425,7 @@ def _value(plan: Plan, path: str) -> Any:
 
 def _early_stopping(text: str) -> dict[str, Any]:
     off = (
-        r"(?:no|without|disable|turn off|switch off|skip|not) (?:the |any |use |want |do )*(?:early[- ]?stopping"
+        r"(?:no|without|disable|turn off|switch off|skip|not) (?:the |any |use |want |do )*(?:early[- ]?stop(?:ping)?"
         r"|stop(?:ping)? early)"
         r"|early[- ]?stopping (?:off|disabled|away|out)|never stop(?:s|ping)? early|(?:do|must|should"
         r"|may) not stop early"
@@ -525,7 +527,12 @@ def _metric(text: str) -> dict[str, Any]:
             rf"|as (?:the )?(?:score|figure|measure))",
             text,
         )
-        match = before or after
+        alone = re.search(
+            rf"(?:^|[,;/|] ?| - |\. )(?:the )?(?:{pattern})(?: score)?(?= ?(?:$|[,;/|]| - |\. "
+            rf"|\.$))",
+            text,
+        )
+        match = before or after or alone
         if match and not negated(text, match.end() - 1) and not re.search(rf"not (?:the |by )?(?:{pattern})", text):
             return {"evaluation.metric": name}
     return {}
@@ -589,7 +596,7 @@ def _test_percent(text: str) -> float | None:
         rf"|leave out)(?: \w+)? {NUMBER} %",
         rf"(?:set|hold|put|keep|leave|take)(?: \w+)? {NUMBER} % (?:\S+ ){{0,5}}?(?:aside|out|back|away|apart)",
         rf"test(?:ing|s)?(?:[- _](?:set|share|split|fraction|size|part|rows|data|portion))?{_LINK}{NUMBER} %",
-        rf"test(?:[- _](?:set|share|split|fraction|size|part)){_LINK}(0?\.\d+)\b",
+        rf"test(?:[- _](?:set|share|split|fraction|size|part))?{_LINK}(0?\.\d+)\b",
         rf"test (?:it )?(?:on|with) (?:a )?{NUMBER} %",
         rf"{NUMBER} % (?:test\b|held[- ]out|hold-?out)",
     )

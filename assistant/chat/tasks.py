@@ -27,6 +27,7 @@ class TaskReading:
     scores: dict[str, float] = field(default_factory=dict)
     modality: str | None = None
     runner_up: str | None = None
+    alike: bool = False  # near an example request, and nearer than to any small talk
 
 
 def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str, float]] = ()) -> TaskReading:
@@ -40,7 +41,8 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
     weights = {name: _weight(text, rows) for name, rows in lexicon.concepts().items()}
     modality = _modality_of_file(file) or _modality_of_hints(hints) or _modality(text, weights)
     scores = _scores(weights, modality, text)
-    for near, weight in _near_requests(text, modality).items():
+    alike = _near_requests(text, modality)
+    for near, weight in alike.items():
         scores[near] = scores.get(near, 0.0) + weight
     for hint, weight in hints:
         scores[hint] = scores.get(hint, 0.0) + weight
@@ -55,11 +57,13 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
         (task for task in order[1:] if from_words.get(task, 0.0) >= SURE and ranked[task] > 0.8 * ranked[best]), None
     )
     problem = _problem(weights, best)
-    return TaskReading(best if score > 0 else None, problem, score, from_words, modality, second)
+    return TaskReading(best if score > 0 else None, problem, score, from_words, modality, second, best in alike)
 
 
 #: Likeness to an example request from which it counts, and from which it is enough by itself.
 _ALIKE, _VERY_ALIKE = 0.3, 0.42
+#: How much nearer it must be than any example of small talk.
+_MORE_THAN_NONE = 0.08
 
 
 def _near_requests(text: str, modality: str | None) -> dict[str, float]:
@@ -67,7 +71,7 @@ def _near_requests(text: str, modality: str | None) -> dict[str, float]:
     scores = like_request(text)
     none = scores.pop("none", 0.0)
     best = max(scores.values(), default=0.0)
-    if best < max(_ALIKE, none):
+    if best < max(_ALIKE, none + _MORE_THAN_NONE):
         return {}
     found = {
         task: score for task, score in scores.items() if score >= max(_ALIKE, 0.9 * best) and _suits(task, modality)
@@ -103,6 +107,8 @@ def _modality(text: str, weights: dict[str, float]) -> str | None:
         return "image"
     if counts["image"] and counts["image"] >= counts["audio"]:
         return "image"
+    if counts["text"] > counts["audio"] and weights["write_down"] < 1.5 and weights["rewrite"] >= 1.5:
+        return "text"  # "turn interview notes into a paragraph"
     if counts["audio"] and (counts["audio"] >= counts["text"] or weights["write_down"] >= 1.5):
         return "audio"
     if counts["audio"] and not weights["talk"]:
@@ -137,7 +143,7 @@ def _scores(weights: dict[str, float], modality: str | None, text: str) -> dict[
     if modality == "image":
         boxes = weights["boxes"]
         return {
-            "image-classification": max(classify, 0.6),
+            "image-classification": max(classify, 0.55),
             "object-detection": boxes * 1.2 + (0.3 * classify if boxes >= 1.5 else 0),
             "image-segmentation": weights["pixels"] * 1.3,
             "image-text-to-text": weights["look_and_talk"] * 1.3
