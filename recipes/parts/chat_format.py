@@ -138,6 +138,8 @@ def _system_in_user(messages: Sequence[Message]) -> list[Message]:
 
 def of(tokenizer: Any) -> Format:
     """The tokenizer with a template that works and a padding token."""
+    # Some tokenizers add token types unasked; a model that writes has no use for them and refuses them.
+    tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = ["input_ids", "attention_mask"]
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.chat_template:

@@ -82,7 +82,7 @@ class OpenChat:
         return [{"role": "user", "content": text}]
 
     def _write(self, model: LanguageModel, prompt: list[int]) -> str:
-        room = max(8, model.context - NEW_TOKENS)
+        room = writing.room_for_prompt(model, NEW_TOKENS)
         return writing.write(model, [prompt[-room:]], self.place, NEW_TOKENS, seconds=SECONDS)[0]
 
     def _untuned(self, prompt: list[int]) -> str | None:

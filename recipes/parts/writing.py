@@ -18,12 +18,17 @@ from recipes.parts.language_model import LanguageModel
 ROWS = 8  # prompts that are answered at once
 
 
+def room_for_prompt(model: LanguageModel, new_tokens: int) -> int:
+    """Tokens that a prompt may have: what the answer leaves of the context, at least half of it."""
+    return max(model.context - new_tokens, model.context // 2)
+
+
 def prompts_of(model: LanguageModel, examples: Sequence[Example], new_tokens: int) -> list[list[int]]:
     """Tokens up to where each example's last answer begins; of plain text, its first half.
 
     What does not fit into the model's context together with an answer loses its beginning.
     """
-    room = max(8, model.context - new_tokens)
+    room = room_for_prompt(model, new_tokens)
     found = []
     for example in examples:
         if example.messages:
