@@ -244,11 +244,14 @@ def test_smollm_answers_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_efficientnet_loads_by_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("timm")
+    timm = pytest.importorskip("timm")
     from transformers import AutoModelForImageClassification
 
     folder = prepared("efficientnet-lite0", tmp_path, monkeypatch)
     model = AutoModelForImageClassification.from_pretrained(folder).eval()
+    original = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    pixels = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        logits = model(torch.zeros(1, 3, 224, 224)).logits
-    assert logits.shape == (1, 1000) and logits.std() > 0.1
+        logits, expected = model(pixels).logits, original(pixels)
+    assert logits.shape == (2, 1000) and logits.std() > 0.5
+    assert torch.allclose(logits, expected, atol=1e-5)
