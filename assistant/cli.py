@@ -587,10 +587,7 @@ def doctor(file: FileArgument, as_json: JsonOption = False) -> None:
         put({"rows": rows, "task": task, "columns": columns, "findings": found})
         return
     roles = ", ".join(f"{role} = {column}" for role, column in columns.items())
-    write(
-        f"{file.name}: {rows:,} rows. "
-        + (f"It looks like {task} ({roles})." if task else "Its task is not clear.")
-    )
+    write(f"{file.name}: {rows:,} rows. " + (f"It looks like {task} ({roles})." if task else "Its task is not clear."))
     for finding in findings:
         write(f"\n{finding['severity']}: {finding['text']}" + (f"\n  {finding['fix']}" if finding["fix"] else ""))
     if not findings:

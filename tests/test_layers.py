@@ -35,7 +35,7 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     },
     "assistant.ui": {
         "ours": CONTRACT
-        | {f"assistant.{part}" for part in ("errors", "data", "chat", "report", "session", "advise.catalog")},
+        | {f"assistant.{part}" for part in ("errors", "data", "chat", "report", "session", "trying", "advise.catalog")},
         "never": TORCH_STACK,
     },
     "assistant.effects": {

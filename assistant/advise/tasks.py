@@ -129,7 +129,8 @@ def _method(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft
     method = str(draft.choose("method.name", wanted, reason))
     if method == "last_layers":
         draft.choose(
-            "method.layers", half(model) if model.layers else 4,
+            "method.layers",
+            half(model) if model.layers else 4,
             "Half of the layers: the lower ones hold general knowledge. Runner-up: all.",
         )
     if method in ("lora", "qlora"):

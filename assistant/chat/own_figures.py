@@ -13,13 +13,14 @@ from assistant.chat.figures import Result, metric_name
 from assistant.chat.wording import BASELINES, METHODS, figure, many, percent, safe, size, with_interval
 from recipes.plan import Plan
 
-#: Page -> the drawing of a run that belongs to it: matrix, curves (over the steps), rows (more of them), baselines (bars).
+#: Page -> the drawing of a run that belongs to it: matrix, curves (over steps), rows (more of them), baselines (bars).
 PICTURES = {
     "confusion-matrix": "matrix", "per-class": "matrix", "precision": "matrix", "recall": "matrix",
     "loss": "curves", "overfitting": "curves", "epoch": "curves", "step": "curves", "validation": "curves",
     "early-stopping": "curves", "learning-rate": "curves", "warm-up": "curves", "training-set": "rows",
     "baseline": "baselines", "accuracy": "baselines", "f1": "baselines", "majority": "baselines",
-    "word-counts": "baselines", "picture-statistics": "baselines", "nearest-centroid": "baselines", "verdict": "baselines",
+    "word-counts": "baselines", "picture-statistics": "baselines", "nearest-centroid": "baselines",
+    "verdict": "baselines",
     "confidence-interval": "baselines", "mae": "baselines", "r2": "baselines", "p-value": "baselines",
     "balanced-accuracy": "baselines", "macro-micro": "baselines", "from-scratch": "baselines",
 }  # fmt: skip

@@ -514,8 +514,8 @@ def hub_dataset(name: str, task: str | None, plan: Plan, kept: Sequence[str]) ->
     """A data set of the Hub was named."""
     does = f", for a model that {TASKS[task]}" if task else ""
     text = (
-        f"{code(name)} is a data set on the Hugging Face Hub{does}. I have put it into the plan, and read its rows from "
-        "there where a network is."
+        f"{code(name)} is a data set on the Hugging Face Hub{does}. I have put it into the plan, and read its rows "
+        "from there where a network is."
     )
     if kept:
         text += f" I have noted: {listed(kept)}."

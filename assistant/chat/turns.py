@@ -39,7 +39,7 @@ class FileCard(Value):
     guesses: list[dict[str, Any]] = Field(default_factory=list)  # roles.TaskGuess dumps, best first
     findings: list[dict[str, Any]] = Field(default_factory=list)  # doctor.Finding dumps
     role: Literal["train", "test"] = "train"
-    checked: dict[str, Any] = Field(default_factory=dict)  # role -> column that the findings are for; {}: the best guess
+    checked: dict[str, Any] = Field(default_factory=dict)  # role -> column of the findings; {}: the best guess
     mends: str = ""  # a mended copy: the id of the file that it was made from
 
 
@@ -159,7 +159,7 @@ class Effect(Value):
     export         {"run": id, "format": name} -> Answered {"files": [{"name","path","bytes"}]}
     delete_run     {"run": id} -> Answered                           fix_data     {"file": id, "code": code} -> FileRead
     publish        {"run": id, "repo": id, "kind": "model" | "space"} -> Answered
-    forget_file    {"file": id}                                      read_hub     {"dataset": id} -> FileRead | FileRefused
+    forget_file    {"file": id}                                      read_hub {"dataset": id} -> FileRead | FileRefused
     """
 
     kind: str
@@ -177,7 +177,8 @@ class Reply(Value):
     """One thing the assistant says. `text` is whole by itself (Markdown, safe for a terminal); a page may draw `card`
     from `data` instead.
 
-    card: None, "data", "plan", "download", "run", "report", "prediction", "files", "runs", "comparison", "error", "concept"
+    card: None, "data", "plan", "download", "run", "report", "prediction", "files", "runs", "comparison", "error",
+          "concept"
     """
 
     text: str

@@ -1,6 +1,7 @@
 """The home folder: where the state lives, who may read it, and which names may become paths.
 
-    <home>/assistant.db  assistant.log  worker.lock  hub.json  runs/<run>/  uploads/<upload>/<safe name>  models/<starter>/
+    <home>/assistant.db  assistant.log  worker.lock  hub.json
+    <home>/runs/<run>/  uploads/<upload>/<safe name>  models/<starter>/
 
 Every id is checked by its pattern before it becomes part of a path; a name that a person chose never does, only its
 harmless shadow (`safe_name`).

@@ -670,8 +670,8 @@ def welcome(examples: Sequence[Example], *, demo: bool = False) -> str:
     )
     return (
         '<div class="fa-welcome"><h1>What should the model learn?</h1>'
-        "<p>Drop in a file of texts, pictures, recordings or chats with their labels or answers, and say in your own words "
-        "what you want. I look at the data, propose a plan with a reason for every choice, train when you say yes, and "
-        "tell you honestly how good the model is, on rows it never saw, against the simple ways.</p>"
+        "<p>Drop in a file of texts, pictures, recordings or chats with their labels or answers, and say in your own "
+        "words what you want. I look at the data, propose a plan with a reason for every choice, train when you say "
+        "yes, and tell you honestly how good the model is, on rows it never saw, against the simple ways.</p>"
         f'<div class="fa-examples">{cards}</div><p class="fa-note">{note}</p></div>'
     )

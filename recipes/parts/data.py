@@ -305,6 +305,11 @@ def _check_columns(records: list[Record], plan: Plan, file_name: str, inputs: st
 
 
 def check_classes(rows: Rows, plan: Plan) -> None:
+    """Refuse rows that give nothing to tell apart.
+
+    Raises:
+        RecipeError: `one-class`, or that labels are missing.
+    """
     if plan.problem == "multi_label_classification":
         constant = rows.labels.min(axis=0) == rows.labels.max(axis=0)
         if not len(rows.names) or bool(constant.all()):

@@ -329,7 +329,7 @@ class Shell:
         name = str(arguments["dataset"])
         if name == "acme/reviews":
             return FileRead(file=card_of("reviews.csv", "upload-hub").model_copy(update={"name": name}))
-        return FileRefused(name=name, code="hub-unreachable", what=f"The Hub cannot be reached, so I cannot read {name}.",
+        return FileRefused(name=name, code="hub-unreachable", what=f"The Hub cannot be reached: {name} is not read.",
                            fix="Download it from its page, and upload it as a file.")  # fmt: skip
 
     def _run(self, number: int) -> RunCard:

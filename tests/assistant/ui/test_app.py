@@ -281,14 +281,14 @@ def test_settings_are_said_as_a_sentence(changes: dict[str, Any], sentence: str)
 
 def test_the_form_shows_the_plan_at_hand(handlers: app.Handlers, talking: Talking) -> None:
     chat = said(handlers, "hello")[0][2]
-    assert handlers.tick(chat, "", False)[4] == gr.update(visible=False)
+    assert handlers.tick(chat, "", False)[5] == gr.update(visible=False)
     talking.store.set_state(chat, State(plan=PLAN).model_dump_json())
     talking.store.add_message(chat, "user", {"text": "x", "files": []})
     updates = handlers.tick(chat, "", False)
-    assert updates[4] == gr.update(visible=True)
-    assert [update["value"] for update in updates[5:]] == values()
+    assert updates[5] == gr.update(visible=True)
+    assert [update["value"] for update in updates[6:]] == values()
     add_run(talking, chat, finished=False)
-    assert handlers.tick(chat, "", False)[4] == gr.update(visible=False), "a run goes on: there is nothing to set"
+    assert handlers.tick(chat, "", False)[5] == gr.update(visible=False), "a run goes on: there is nothing to set"
 
 
 def test_apply_says_what_differs_from_the_plan(handlers: app.Handlers, talking: Talking) -> None:
