@@ -49,7 +49,8 @@ LANGUAGE_MODEL = re.compile(r"\b(?:llms?|language models?|chat ?bots?|gpt[\w.-]*
 #: What one photographs: with nothing else said, a model that tells these apart looks at pictures.
 SEEN = re.compile(
     r"\b(?:breeds?|species|dogs?|cats?|birds?|animals?|insects?|butterfl\w+|fish(?:es)?|plants?|flowers?|trees?|leaves"
-    r"|mushrooms?|fruits?|vegetables?|tomato(?:es)?|cars?|vehicles?|ships?|planes?|traffic signs?|faces?|digits?|coins?"
+    r"|mushrooms?|fruits?|vegetables?|tomato(?:es)?|cars?|vehicles?|ships?|planes?|traffic signs?|(?<!hugging )faces?"
+    r"|digits?|coins?"
     r"|stamps?|clothes|shoes|dishes|clouds?|rocks?|minerals?|buildings?|landmarks?|cracks?|welds?|bottles?)\b"
 )
 
@@ -418,7 +419,7 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|electricity) prices?\b|credit (?:risk|scor\w*|default)|(?:customer )?churn (?:from|rate|prediction)"
          r"|xgboost|random forest|gradient boosting|lightgbm|catboost)"),
         ("forecasting", r"\b(?:trad(?:e|es|ing) (?:\w+ )?(?:bitcoins?|stocks?|crypto\w*|shares|forex|options|for me)"
-        "|forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
+         r"|forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
                         r"|day)|tomorrow|in the future|sales|demand|weather|the stock|stock market|revenue|turnover"
                         r"|lottery|(?:who|which team|which party) (?:will )?wins?)|(?:sales|demand|weather"
                         r"|stock) (?:prediction|forecast)\w*|lottery)"),
@@ -431,7 +432,7 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                        r"(?<!the cluster)(?<!university cluster)|unsupervised|without (?:any )?labels|topic model\w*"
                        r"|lda\b)"),
         ("recommender", r"\b(?:recommender|recommendation (?:system|engine)|collaborative filtering"
-        "|recommend\w* (?:products?|movies?|films?|songs?|items?|books?) to|(?:users?"
+         r"|recommend\w* (?:products?|movies?|films?|songs?|items?|books?) to|(?:users?"
                         r"|customers?) (?:who )?(?:also )?(?:bought|liked|watched))\b"),
         ("errand", r"\b(?:book|order|reserve|buy|purchase|schedule|call|phone|cook|remind|wake|play|sing)(?: me| us"
                    r"| my)? (?:an? |the |some |my )*(?:\w+ )?(?:flights?|hotels?|tables?|taxi|uber|pizza|food"

@@ -305,7 +305,11 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
     down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
     fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN})", text)
     match = up or down or fold
-    part = re.search(rf"{NUMBER} % of (?:the |its |my )?(?:current |present |old )?{again}", text)
+    part = re.search(
+        rf"{NUMBER} % (?:of|as (?:many|much|high|large|big|long)) (?:the |its |my |as )?(?:current "
+        rf"|present |old )?{again}",
+        text,
+    )
     if part and "test" not in text:  # "a tenth of the learning rate"
         return float(part.group(1)) / 100 or None
     before = re.search(rf"{NUMBER} ?(?:times|x|fold) ({_UP}|{_DOWN}) (?:a |the )?{again}", text)

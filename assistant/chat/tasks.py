@@ -135,7 +135,7 @@ def _modality_of_hints(hints: Sequence[tuple[str, float]]) -> str | None:
     """A model for pictures reads pictures, whatever else the words say."""
     kinds = {"image" if task.startswith(("image", "object")) else
              "audio" if task.startswith(("audio", "automatic")) else "text" for task, _ in hints}  # fmt: skip
-    return kinds.pop() if len(kinds) == 1 and not kinds & {"text"} else None
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def _scores(weights: dict[str, float], modality: str | None, text: str) -> dict[str, float]:

@@ -169,7 +169,8 @@ _BOUNDARY = re.compile(
 )
 _NOT_BEFORE = re.compile(
     r"\b(?:not|no|never|without|nor|neither|avoid|skip|except|excluding|ignore|ignoring|drop|instead of|rather than"
-    r"|other than|anything but|leave out|forget|forget about|do not use|stop using|away from|none of|don)\b"
+    r"|other than|anything but|(?<!freeze )(?<!frozen )(?:everything|all) but|leave out|forget|forget about"
+    r"|do not use|stop using|away from|none of|don)\b"
     r"(?:\s+[\w'./-]+){0,3}\s*$"
 )
 _NOT_ONLY = re.compile(r"\bnot (?:only|just)\b[^.;!?,]*$")
