@@ -156,7 +156,9 @@ def _centroid_scores(train: Any, labels: NDArray[Any], test: Any, classes: int) 
     if len(present) == 1:
         scores[:, int(present[0])] = 1.0
         return scores
-    centroids = NearestCentroid(priors="uniform").fit(train, labels)
+    with warnings.catch_warnings():  # a feature that is silent in a whole class is usual after a ReLU, and no harm
+        warnings.filterwarnings("ignore", message="self.within_class_std_dev_", category=UserWarning)
+        centroids = NearestCentroid(priors="uniform").fit(train, labels)
     scores[:, centroids.classes_.astype(np.intp)] = centroids.predict_proba(test)
     return scores
 
