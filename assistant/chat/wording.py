@@ -89,6 +89,8 @@ BASELINES: dict[str, str] = {
     "picture_statistics": "colours and edges alone",
     "sound_statistics": "the loudness of each pitch alone",
     "untuned": "the model before the training",
+    "few_shot": "that model with examples in its prompt",
+    "longer": "always the longer answer",
     "mean": "always the mean",
     "median": "always the median",
 }
