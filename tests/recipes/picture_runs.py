@@ -32,8 +32,6 @@ def save_tiny_vision(folder: Path, kind: str) -> Path:
         ),
         "convnext": lambda: t.ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2, image_size=SIDE),
         "mobilenetv2": lambda: t.MobileNetV2Config(depth_multiplier=0.25, image_size=SIDE, min_depth=8),
-            width_coefficient=0.2, depth_coefficient=0.2, hidden_dim=256, image_size=SIDE
-        ),
     }
     if kind == "timm":
         return _save_timm(folder)
