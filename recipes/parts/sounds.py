@@ -124,8 +124,10 @@ class SoundKind(Modality):
     def study(self, plan: Plan, run: RunContext) -> Study:
         """The recordings of the plan's rows, decoded; files that cannot be used are named and left out."""
         rows, own_test = data.read_rows(plan, run.directory, run.warn, self.role, self.one)
+        rows = placed(rows, run.directory)
+        own_test = placed(own_test, run.directory) if own_test is not None else None
         named = [*rows.inputs, *(own_test.inputs if own_test is not None else [])]
-        paths = [data.file_in(run.directory, name) for name in named]
+        paths = [Path(name) for name in named]
         clips = audio.read_clips(paths, cache=run.cache, check_stop=run.check_stop)
         names = list(dict.fromkeys(named))
         place = {name: number for number, name in reversed(list(enumerate(named)))}
@@ -278,6 +280,15 @@ class SoundKind(Modality):
                 f"Recordings are prepared at {audio.RATE:,}.",
                 self.another_model,
             )
+        fixed = is_whisper(base.model) or hasattr(base.processor, "num_mel_bins")
+        if not fixed and not base.processor.return_attention_mask:
+            raise RecipeError(
+                "model-not-usable",
+                f"The model “{base.name}” cannot be told where a recording ends, so the silence that fills shorter "
+                "ones up would change its answers.",
+                "Recordings of different lengths are read together.",
+                "Choose Whisper, the Audio Spectrogram Transformer, XLS-R, or the large form of wav2vec2 or WavLM.",
+            )
 
     def trial_batch(self, base: Base) -> dict[str, torch.Tensor]:
         """Noise of half a window."""
@@ -410,6 +421,12 @@ def statistics(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     change = np.abs(np.diff(found, axis=1)).mean(axis=1)
     low, high = np.quantile(found, [0.1, 0.9], axis=1)
     return np.concatenate([found.mean(axis=1), found.std(axis=1), change, low, high]).astype(np.float32)
+
+
+def placed(rows: data.Rows, folder: Path) -> data.Rows:
+    """The rows with whole paths; one that leads out of the folder becomes that of a file that is not there."""
+    paths = [str(data.file_in(folder, name) or folder / "missing" / Path(name).name) for name in rows.inputs]
+    return data.Rows(paths, rows.labels, rows.names, rows.numbers, rows.groups)
 
 
 def usable(rows: data.Rows, place: dict[str, int], clips: Clips) -> data.Rows:

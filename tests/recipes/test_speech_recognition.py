@@ -102,14 +102,6 @@ def plain_answer(folder: Path, path: Path, base: Path) -> str:
     return " ".join(str(text).split())
 
 
-def test_it_learns(speech_run: Callable[..., Path], run_here: Callable[..., Any]) -> None:
-    """Enough passes over tones that stand for words: most are written down rightly, and the verdict says so."""
-    done = run_here(speech_run("whisper", "full", count=240, **{"training.epochs": 12}))
-    assert done.code == 0, done.last
-    assert done.result.metrics["wer"].value < 0.5
-    assert done.result.verdict.code == "better"
-
-
 def test_a_killed_run_goes_on_to_the_same_end(
     speech_run: Callable[..., Path], run_here: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +153,10 @@ def test_recordings_that_cannot_be_used_are_named(
 ) -> None:
     """Broken, silent and over-long ones are left out by the name that the person knows; the run goes on."""
     plan = speech_run("whisper", "full", **{"training.epochs": 1})
-    folder, rows = plan.parent, [json.loads(line) for line in (plan.parent / "data" / "train.jsonl").open()]
+    folder = plan.parent
+    rows = [
+        json.loads(line) for line in (plan.parent / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     (folder / rows[0]["clip"]).write_text("no sound", encoding="utf-8")
     soundfile.write(folder / rows[1]["clip"], np.zeros(16_000), 16_000)
     soundfile.write(folder / rows[2]["clip"], np.random.default_rng(0).normal(0, 0.1, 40 * 16_000), 16_000)
@@ -239,9 +234,12 @@ def test_a_kept_encoder_says_the_same(models: dict[str, Path], tmp_path: Path) -
     assert isinstance(model, speech_models.Whisper)
     sounds = model.listen([audio.load(tmp_path / row["clip"]) for row in rows])
     labels = torch.tensor(model.labels(["mop"] * 5))
-    plain, heard = model.loss(model.inputs(sounds, range(5)), labels)[0], model.transcribe(sounds, range(5), CPU, 20)
+    with torch.no_grad():
+        plain = float(model.loss(model.inputs(sounds, range(5)), labels)[0])
+    heard = model.transcribe(sounds, range(5), CPU, 20)
     model.keep_hearing(sounds, CPU, tmp_path / "states.npy", lambda: None)
-    assert float(model.loss(model.inputs(sounds, range(5)), labels)[0]) == pytest.approx(float(plain), rel=1e-3)
+    with torch.no_grad():
+        assert float(model.loss(model.inputs(sounds, range(5)), labels)[0]) == pytest.approx(plain, rel=1e-3)
     assert model.transcribe(sounds, range(5), CPU, 20) == heard
 
 
