@@ -40,7 +40,7 @@ def usage(plan: Plan, result: Result) -> str:
     folder = (
         f'folder = "."  # the folder of this card, or its id on the Hub, as "{plan.output.publish or "NAME/MODEL"}"'
     )
-    lines = ["from transformers import AutoModelForCausalLM, AutoTokenizer", "", folder]
+    lines = ["from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig", "", folder]
     if adapter:
         base = json.dumps(card.base_name(plan, result))
         lines = ["from peft import PeftModel", *lines]
@@ -65,7 +65,8 @@ def usage(plan: Plan, result: Result) -> str:
             ")",
         ]
     lines += [
-        "written = model.generate(**inputs, max_new_tokens=200, pad_token_id=tokenizer.pad_token_id)",
+        "how = GenerationConfig.from_pretrained(folder)  # knows where an answer ends",
+        "written = model.generate(**inputs, generation_config=how)",
         'print(tokenizer.decode(written[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))',
     ]
     return "\n".join(lines) + "\n"
