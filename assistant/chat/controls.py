@@ -72,8 +72,8 @@ _STOP = re.compile(
 #: An order at the beginning; what follows is the reason.
 _STOP_AT_ONCE = re.compile(
     r"(?:please |ok(?:ay)? |hey |no,? |oh no,? |quick,? )*(?:stop|cancel|abort|halt|kill|terminate|pause|interrupt)"
-    r"(?: (?:it|this|that|everything|now|immediately)\b| (?:the |this |my )?(?:current )?(?:run|training|job"
-    r"|process)\b)"
+    r"(?: (?:the |this |that |my )?(?:current )?(?:run|training|job"
+    r"|process)\b| (?:it|this|that|everything|now|immediately)\b)"
     r"(?: \d+)?(?: now| please| at once| immediately| right away)*(?:$|[,.;:!]| because| since| as | it | the | i )"
 )
 _STOP_WORDS = words_of(
@@ -500,13 +500,15 @@ def is_stop(text: str) -> bool:
     if re.search(r"\b(?:why|when|how|what|did|has)\b", text):
         return False
     match = _STOP.search(text)
+    if _STOP_AT_ONCE.match(text):
+        return True
     if (
         not match
         or negated(text, match.start())
         or re.search(r"\bstop(?:s|ping)? (?:early|when|once|if|as soon|it when|after \d|at \d)|early[- ]stop", text)
     ):
         return False
-    return cover(text, _STOP_WORDS) >= 0.75 or bool(_STOP_AT_ONCE.match(text))
+    return cover(text, _STOP_WORDS) >= 0.75
 
 
 def is_resume(text: str) -> bool:

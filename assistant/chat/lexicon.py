@@ -26,12 +26,12 @@ AUDIO = re.compile(
     r"\b(?:audio|(?<!they )(?<!it )(?<!should )(?<!must )(?<!to )(?<!which )sounds?(?! (?:like|as|friendl|polite|formal"
     r"|profession|natural|better|more|less|nice|good|human|right))|recordings?|recorded|voices?|spoken"
     r"|(?<!of )(?<!of-)(?<!hate )(?<!toxic )speech"
-    r"|speak\w*"
-    r"|speaker|acoustic\w*|noises?|clips?|wavs?|mp3s?|flac|podcasts?|dictat\w*|microphone|mic|songs?|music|melod\w*"
+    r"|(?<!native )(?<!english )speak\w*"
+    r"|acoustic\w*|noises?|clips?|wavs?|mp3s?|flac|podcasts?|dictat\w*|microphone|mic|songs?|music|melod\w*"
     r"|genres? of (?:music|songs?)|bird ?songs?|chirp\w*|cough\w*|heartbeats?|engine sounds?|hum|humming|barks?"
     r"|barking|wake ?words?|hot ?words?|keyword spotting|(?:voice|spoken|speech) commands?|bird ?calls?|stutter\w*"
     r"|stammer\w*"
-    r"|lisps?|pronounc\w*|listen\w*|hear\w*|phone calls?|voicemails?|voice messages?|memos?|interviews?"
+    r"|lisps?|pronounc\w*|listen\w*|hear(?:s|d|ing)?|phone calls?|voicemails?|voice messages?|memos?|interviews?"
     r"|transcrib\w*|transcript\w*|pronunciation|accent\w*|said aloud|sung|singing|instruments?)\b"
 )
 TEXT = re.compile(
@@ -145,6 +145,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|put into words|vqa|visual question"
          r"|(?:charts?|pictures?|images?|photos?|figures?|diagrams?|screenshots?) (?:question[- ]answering|q ?& ?a"
          r"|qa)\b", 2.4),
+        (r"(?:what|which) (?:words? )?(?:is|are|stands?) (?:written|printed|shown|depicted|going on|happening"
+         r"|to be seen) (?:on|in)", 2.2),
         (r"(?:photo|picture|image|scan|screenshot|receipt|invoice|form|chart)s? (?:[\w'-]+ ){0,3}(?:to|into) (?:json"
          r"|text"
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
@@ -220,7 +222,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|politer|modern english", 2.4),
         (r"correct\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos|mistakes|errors|text|sentences|punctuation)|(?:grammar"
          r"|spelling|spell|typo) (?:correct\w*|check\w*|fix\w*)|fix\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos"
-         r"|punctuation)|post-?edit\w*|clean(?:s|ing)? up (?:[\w'-]+ ){0,2}(?:text|ocr|sentences)", 2.6),
+         r"|punctuation)|post-?edit\w*|(?:clean\w* up|polish\w*|improv\w*|check\w*|repair\w*|better) (?:the |my "
+         r"|their |our )?(?:grammar"
+         r"|spelling|style|punctuation|wording)|clean(?:s|ing)? up (?:[\w'-]+ ){0,2}(?:text|ocr|sentences)", 2.6),
         (r"(?:turn|convert|transform|chang|mak)\w* (?:[\w'-]+ ){0,7}(?:in)?to (?:[\w'-]+ ){0,2}(?:headlines?|titles?"
          r"|sql"
          r"|sentences?|questions?|code|emails?|bullet points|subject lines?|tweets?|formulas?|english|a query|queries"
@@ -253,7 +257,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|writ\w* (?:[\w'-]+ ){0,3}(?:like|as|in the (?:style|voice))|sounds? (?:just )?(?:like|as) (?:me|us|him|her"
          r"|our|my|his|the|a human|they)|imitat\w*|mimic\w*|ghost ?writ\w*", 2.0),
         (r"(?:generat|writ|compos|continu|creat|invent|produc|complet)\w* (?:[\w'-]+ ){0,4}(?:texts?|poems?|poetry"
-         r"|stor(?:y|ies)|lyrics|product descriptions?|essays?|novels?|jokes?|recipes?|code|definitions?|dialogues?"
+         r"|stor(?:y|ies)|tales?|chapters?|manuscripts?|lyrics|product descriptions?|essays?|novels?|jokes?|recipes?"
+         r"|code|definitions?|dialogues?"
          r"|e-?mails|blog posts|letters|verses|haikus?|fiction|sentences)", 2.0),
         (r"autocomplet\w*|auto-?complet\w*|code completion|next word|continu\w* pre-?train\w*"
          r"|pre-?train\w* (?:further|more|on (?:our|my|raw))|domain adapt\w*|persona\b|role-?play\w*"

@@ -166,7 +166,36 @@ def read_models(
         and len(wanted) > 1
     ):
         wanted = wanted[::-1]
+    unknown = unknown or _unknown(text, known)
     return Models(wanted, refused, unknown if not wanted else None)
+
+
+_UNKNOWN = re.compile(
+    r"\b(?:use|using|with|take|try|based on|on top of|start from|tune|model (?:is|should be|called|named)|switch to"
+    r"|prefer"
+    r"|called|by|replace \w+ by) (?:the |a |an |google's |apple's |meta's )*([a-z][a-z0-9._-]{3,40})(?= |$|[,.;:!?])"
+)
+_SHAPED = re.compile(
+    r"(?:bert|net|vit|former|llama|gpt|lm|t5|whisper|mixer|gemma|mamba|clip)(?:[-_]?[\w.]+)?$|v\d+$"
+    r"|\d+[bm]$"
+)
+
+
+def _unknown(text: str, known: frozenset[str]) -> str | None:
+    """A word in a model's place, and of a model's shape, that the catalog does not hold: "use fancynet"."""
+    for match in _UNKNOWN.finditer(text):
+        word = match.group(1).rstrip(".,")
+        if (
+            word in ("transformer", "transformers", "llm", "convnet", "vlm")
+            or word in known
+            or word in common_words()
+            or word in lexicon.DATASETS
+            or catalog.get(word)
+        ):
+            continue
+        if _SHAPED.search(word) and not negated(text, match.start(1), match.end(1)):
+            return word
+    return None
 
 
 def _by_place(text: str) -> list[Mention]:

@@ -225,6 +225,7 @@ _PUBLISH = re.compile(
 _HOST = re.compile(
     r"\b(?:host|deploy)(?:ed|ing)? (?:it|this|that|the (?:\w+ )?model|my model|run \d+)\b(?! (?:on|to) (?:my|our|the) "
     r"(?:phone|laptop|server|computer|device))"
+    r"|\b(?:an?|some|online|web|gradio|public|live|little) demo (?:for|of|so|where|that|page|on)\b"
     r"|\b(?:colleagues?|friends?|boss|team|others|people|everyone|everybody|customers?|users?)\b[^.;!?]{0,30}\b(?:try"
     r"|test"
     r"|play with|click|use) (?:\w+ ){0,3}(?:in (?:the|a|their) browser|online|on the (?:web|internet)|around|out)\b"

@@ -124,7 +124,13 @@ _BEFORE: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
         re.compile(r"\b(?:one|1) out of (?:every )?(two|three|four|five|ten|twenty|\d+)\b"),
         lambda m: _one_in(m.group(1)),
     ),
-    (re.compile(r"\bevery (tenth|fifth|fourth|third) (?:row|example|line|one)\b"), lambda m: _every(m.group(1))),
+    (
+        re.compile(
+            r"\bevery (tenth|fifth|fourth|third) (?:row|example|line|one|\w+(?= (?:for|to|as|in|into|goes|is"
+            r"|should)\b))"
+        ),
+        lambda m: _every(m.group(1)),
+    ),
     (
         re.compile(
             rf"\b(?:(?P<count>an?|one|two|three|four|[1-4])[ -])?(?P<part>quarter|third|fourth|fifth|tenth|eighth"
@@ -144,7 +150,7 @@ _BEFORE: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
 )
 _AFTER: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"\b(\d+) point ((?:\d+ ?)+)"), lambda m: f"{m.group(1)}.{m.group(2).replace(' ', '')} "),
-    (re.compile(r"(?<![\d.])point (\d+)\b"), r"0.\1"),
+    (re.compile(r"(?<![\d.])point ((?:\d+ )*\d+)\b"), lambda m: f"0.{m.group(1).replace(' ', '')}"),
     (re.compile(r"(?<![\w.])\.(\d)"), r"0.\1"),
     (re.compile(r"\b(\d+) and a half\b"), r"\1.5"),
     (re.compile(r"\b(\d+(?:\.\d+)?) ?k\b(?!b)"), lambda m: plain(float(m.group(1)) * 1000)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assistant.advise import tool
+from assistant.advise import catalog, tool
 from assistant.advise.draft import ASKED
 from assistant.chat import offers, replies, starter
 from assistant.chat.intents import PSEUDO_PATHS, is_plan_path
@@ -122,7 +122,10 @@ def _merged(wish: dict[str, Any], slots: dict[str, Any], plan: Plan | None) -> d
 
 
 def _extra_replies(slots: dict[str, Any]) -> list[Reply]:
-    return [Reply(text=replies.refused_part(slots["refused"]))] if slots.get("refused") else []
+    said = [Reply(text=replies.refused_part(slots["refused"]))] if slots.get("refused") else []
+    if slots.get("like"):
+        said.append(replies.unknown_model(slots["like"], catalog.suggest(slots["like"])))
+    return said
 
 
 def _training_file(state: State) -> FileCard | None:

@@ -514,7 +514,7 @@ def _control(message: Message) -> Intent | None:
         with_file=bool(message.files_now),
         trying=message.state.trying,
     )
-    if found is None or _is_about_the_plan(message, found[0]):
+    if found is None or _is_about_the_plan(message, found[0]) or _is_a_story(message, found[0]):
         return None
     name, slots = found
     live = any(run.status in ("running", "queued") for run in message.state.runs)
@@ -523,6 +523,12 @@ def _control(message: Message) -> Intent | None:
     if name == "resume" and _goes_on(message):
         return intent("start")
     return intent(name, **slots)
+
+
+def _is_a_story(message: Message, name: str) -> bool:
+    """A long message that tells of a task: some words in it may look like another wish."""
+    told = len(message.text.split()) > 25 and message.task.score >= _LIKELY
+    return told and not message.has_plan and not (name in ("check_data", "improve") and _says_no_training(message.text))
 
 
 def _is_about_the_plan(message: Message, name: str) -> bool:
@@ -663,7 +669,8 @@ def _last_resort(message: Message) -> Intent | None:
     if message.models.unknown:
         return intent("unclear", why=f"model:{message.models.unknown}")
     task = message.task
-    if not message.has_plan and task.alike and task.score >= _LIKELY and len(text.split()) >= 5:
+    asks = re.match(r"(?:when|who|where|how|why|what|which day)\b", text)
+    if not message.has_plan and not asks and task.alike and task.score >= _LIKELY and len(text.split()) >= 5:
         return intent("plan", **_plan_slots(message))
     return None
 

@@ -171,6 +171,8 @@ def _counted(text: str) -> dict[str, Any]:
             if path in found:
                 continue
             value = float(match.group(1))
+            if re.match(r" ?(?:times|x|fold)\b", text[match.end() :]):
+                continue  # "batch size 4 times as big" sets no 4
             if negated(text, match.start(), match.end()) and not _limit(text, match.start()):
                 other = re.match(
                     rf"[^.;]{{0,12}}\b(?:use|take|make it|but|rather|do|only|just) {NUMBER}(?! ?%)", text[match.end() :]
@@ -303,7 +305,7 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
         rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text
     ) or re.search(rf"\b(?:{name}) (?:times|x|\*) ?{NUMBER}|\bmultiply (?:the )?(?:{name}) (?:by|with) {NUMBER}", text)
     down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
-    fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN})", text)
+    fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN}|{_MUCH})", text)
     match = up or down or fold
     part = re.search(
         rf"{NUMBER} % (?:of|as (?:many|much|high|large|big|long)) (?:the |its |my |as )?(?:current "
@@ -319,7 +321,7 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
     if not match:
         return None
     amount = float(next(group for group in match.groups() if group))
-    smaller = match is down or (match is fold and not re.fullmatch(_UP, fold.group(2)))
+    smaller = match is down or (match is fold and re.fullmatch(_DOWN, fold.group(2)) is not None)
     if amount <= 0:
         return None
     return 1 / amount if smaller else amount

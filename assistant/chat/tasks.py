@@ -230,7 +230,13 @@ def read_columns(text: str, file: FileCard | None, task: str | None) -> dict[str
         ):
             found[f"data.columns.{target_role}"] = rest[0]
     target = found.get(f"data.columns.{target_role}")
-    inputs = [mention for mention in mentions if mention.named_input and not mention.refused and mention.name != target]
+    guess = next((guess for guess in file.guesses if guess.get("task") == task), {}).get("columns") or {}
+    answers = guess.get(target_role) if target_role in ("completion", "target", "transcript") else None
+    inputs = [
+        mention
+        for mention in mentions
+        if mention.named_input and not mention.refused and mention.name not in (target, answers)
+    ]
     if input_role and inputs:
         names = [mention.name for mention in sorted(inputs, key=lambda mention: mention.place)]
         found[f"data.columns.{input_role}"] = names[0] if len(names) == 1 else names
@@ -336,7 +342,7 @@ def _spoken_forms(name: str) -> list[tuple[str, float]]:
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "sentiment": ("mood", "polarity", "opinion"),
     "department": ("team", "division"),
-    "priority": ("urgency", "importance", "how urgent", "urgent"),
+    "priority": ("urgency", "importance", "how urgent", "urgent", "important", "pressing"),
     "category": ("topic", "class"),
     "topic": ("category", "subject"),
     "message": ("text of the ticket",),
