@@ -105,7 +105,8 @@ _UNDO = re.compile(
     r"|(?<!which )\b(?:previous|old|earlier|former) (?:model|plan|one|settings?|version|value)s? (?:was"
     r"|were) (?:\w+ )?(?:fine|better|good|ok|okay|right|nicer)\b"
     r"|\b(?:cancel|reverse|discard|drop|forget|remove) (?:that|the|my|this) (?:last )?(?:change|edit|modification"
-    r"|step|correction)\b|^go back$|^back$|\bi did not mean that\b|\bone step back\b|\bnever ?mind (?:that|the last"
+    r"|step|correction)\b|^(?:please |can you |could you |ok |no |oh |oops )*(?:go )?back(?: please"
+    r"| one step)?[.! ]*$|\bi did not mean that\b|\bone step back\b|\bnever ?mind (?:that|the last"
     r"|this)(?: change)?\b"
 )
 _LIST = re.compile(
@@ -176,6 +177,8 @@ _YES_ALL_THE_SAME = re.compile(
 def is_start(text: str) -> bool:
     """A yes and nothing else; "train a model" and "train on this file" ask for a plan."""
     text = _YES_ALL_THE_SAME.sub("yes", text)
+    if re.search(r"\d ?%|\b(?:run|plan) (?:number )?#?\d", text.replace("100 %", "")) and not is_resume(text):
+        return False
     if re.match(r"(?:so |and |hey )?(?:is|are|was|were|has|have|did|does|do i|do we|should|must|when)\b", text):
         return False
     match = _START.search(text)
@@ -188,7 +191,7 @@ def is_start(text: str) -> bool:
         return False
     if negated(text, match.start()) or re.search(r"\b(?:not|never|later|wait|until|unless|before you|hold on)\b", text):
         return False
-    if re.search(r"\b(?:what|how|when|why|who|where)\b", text):
+    if re.search(r"\b(?:what|how|when|why|who|where|back)\b", text):
         return False
     if text.endswith("?") and not re.search(r"\b(?:can|could|will|would) (?:you|we)\b", text):
         return False
@@ -274,7 +277,8 @@ _STATUS_WORDS = words_of(
     """
 )
 _REPORT = re.compile(
-    r"\bhow (?:good|well|accurate|reliable|bad) (?:it|the model|my model|that|run \d+) (?:is|works?|does|did|was"
+    r"^(?:please )?(?:show|open|display|see)(?: me)? (?:the )?run (?:number )?#?\d+(?: please)?[.! ]*$"
+    r"|\bhow (?:good|well|accurate|reliable|bad) (?:it|the model|my model|that|run \d+) (?:is|works?|does|did|was"
     r"|performs?|performed|worked|has become|got)\b|\b(?:show|see|give|open|display|view|read|tell|print|bring|get"
     r"|have|present)\b[\w ,']{0,35}\b(?:report|results?|outcome|verdict|scores?|figures|metrics|numbers"
     r"|confusion matrix|performance|evaluation|test results?|mistakes|statistics|summary of the run|learning curve)\b"
@@ -434,7 +438,8 @@ _PREDICT = re.compile(
     r"|where can i) (?:\w+ )?(?:try|play with|test|use|talk to|chat with) (?:it|the model|my model|with it|that"
     r"|the bot|this)\b(?! on (?:this|another|the|my|a) (?:\w+ )?(?:file|data|set|csv|table))"
     r"|\bwhat (?:would|does|will|did|is) (?:it|the model|your model|my model|run \d+|she|he|the bot|your answer"
-    r"|the answer) (?!mean)(?:\w+ )?(?:say|predict|think|make|answer|reply|decide|guess|give|do with|tell|call"
+    r"|the answer) (?!mean|cost|need|take)(?:\w+ )?(?:say|predict|think|make|answer|reply|decide|guess|give|do with"
+    r"|tell|call"
     r"|classify|label"
     r"|for|to|about|of)\b|\bpredict (?:this|the following|that|for|these|it)\b|\b(?:classify|label|predict|ask|guess"
     r"|judge):"
@@ -605,6 +610,8 @@ def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[s
         return "check_data", {}
     if with_file and _COMPLAINS.search(text) and not re.search(r"\btrain|\bteach|\blearn|\bclassif|\bdetect", text):
         return "check_data", {}
+    if re.search(r"\b(?:enough|sufficient|needed|need|necessary|required)\b", text) and not with_file:
+        return None
     if _CHECK.search(text) and not _EVALUATES_MODEL.search(text):
         wants_model = re.search(r"\b(?:train|teach|fine-?tun|build|classif)\w*|\bmodel\b", text)
         if (

@@ -181,6 +181,9 @@ _SHAPED = re.compile(
 )
 
 
+_SURELY_SHAPED = re.compile(r"\b[a-z]{2,14}(?:bert|former|vit|llama|gpt)(?:-?v?\d)?\b|\b[a-z]{3,12}-?net(?:-?v?\d+)?\b")
+
+
 def _unknown(text: str, known: frozenset[str]) -> str | None:
     """A word in a model's place, and of a model's shape, that the catalog does not hold: "use fancynet"."""
     for match in _UNKNOWN.finditer(text):
@@ -195,6 +198,9 @@ def _unknown(text: str, known: frozenset[str]) -> str | None:
             continue
         if _SHAPED.search(word) and not negated(text, match.start(1), match.end(1)):
             return word
+    for match in _SURELY_SHAPED.finditer(text):
+        if match.group() not in common_words() | known and not negated(text, match.start(), match.end()):
+            return match.group()
     return None
 
 
@@ -222,7 +228,15 @@ def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | 
     found: list[Mention] = []
     for match in REPO.finditer(text):
         name = match.group(1).rstrip(".,")
-        if name in taken or not catalog.is_hub_id(name) or re.fullmatch(r"[\d.]+/[\d.]+|and/or|yes/no|w/o|n/a", name):
+        if (
+            name in taken
+            or not catalog.is_hub_id(name)
+            or re.fullmatch(
+                r"[\d.]+/[\d.]+|(?:lr|bs|r|rank|epochs?"
+                r"|batch)/\d+|and/or|yes/no|w/o|n/a",
+                name,
+            )
+        ):
             continue
         known = catalog.get(name)
         if known is None and not _looks_like_model(text, match, name):

@@ -75,6 +75,9 @@ def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
         text: tidy, in digits.
         layers: how many layers the model at hand has ("freeze the first 8 layers").
     """
+    opened = re.search(rf"\bunfreez\w* (?:only |just )?(?:the )?(\d+) {_LAYER}", text)
+    if opened and not negated(text, opened.start()):
+        return {"method.name": "last_layers", "method.layers": int(opened.group(1))}
     first = re.search(rf"\bfreez\w* (?:only )?(?:the )?(?:first|lowest|bottom|lower) (\d+) {_LAYER}", text)
     if first and layers and layers - int(first.group(1)) > 0:
         return {"method.name": "last_layers", "method.layers": layers - int(first.group(1))}

@@ -146,7 +146,13 @@ _BEFORE: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
         ),
         _share,
     ),
-    (re.compile(r"\b(?P<part>half)(?: of)?(?= (?:the |my |all )*(?:rows|data|examples|file)\b)"), _share),
+    (
+        re.compile(
+            r"\b(?P<part>half)(?: of)?(?= (?:the |my |all )*(?:rows|data|examples|file)\b| (?:of it )?(?:for"
+            r"|as) (?:the |a )?test)"
+        ),
+        _share,
+    ),
 )
 _AFTER: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"\b(\d+) point ((?:\d+ ?)+)"), lambda m: f"{m.group(1)}.{m.group(2).replace(' ', '')} "),
@@ -161,6 +167,7 @@ _AFTER: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"\b(\d+) hours 30 minutes\b"), lambda m: _minutes(m.group(1), 60)[:-8] + " minutes + 30 minutes"),
     (re.compile(r"\b(\d+) minutes \+ 30 minutes\b"), lambda m: f"{int(m.group(1)) + 30} minutes"),
     (re.compile(r"\b(\d+) ?(?:h|hrs?|hours?) (?:and )?(\d+) ?(?:m|mins?|minutes)\b"), lambda m: _clock(m)),
+    (re.compile(r"\b(\d+) ?h ?(\d{1,2})\b"), lambda m: _clock(m)),
     (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:h|hrs?|hours?)\b"), lambda m: _minutes(m.group(1), 60)),
     (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:mins?|minutes?)\b(?!-)"), r"\1 minutes"),
     (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:days?)\b"), lambda m: _minutes(m.group(1), 1440)),

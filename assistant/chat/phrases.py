@@ -21,6 +21,8 @@ NEAR = 0.44
 NEAR_ALONE, FAR_AHEAD = 0.36, 0.12
 #: Likeness and distance to the others from which an example outweighs the patterns.
 SURELY, SURELY_AHEAD = 0.68, 0.2
+#: Words of a short message, and how much liker an intent it must be than a request.
+SHORT, MORE_THAN_A_REQUEST = 9, 0.1
 #: Intents that only show something: there a wrong guess costs a glance, so a smaller lead is enough.
 _SHOWS = words_of("status report compare improve list_runs help check_data predict evaluate")
 AHEAD_TO_SHOW = 0.02
@@ -51,6 +53,19 @@ def surely(text: str) -> str | None:
     if not best or best[0][1] < SURELY or (len(best) > 1 and best[0][1] - best[1][1] < SURELY_AHEAD):
         return None
     return best[0][0]
+
+
+def leaning(text: str) -> str | None:
+    """The intent of a short message that is much more like an example of it than like any request for a training."""
+    if not 2 <= len(text.split()) <= SHORT:
+        return None
+    best = sorted(_scores("phrases.txt", text).items(), key=lambda pair: -pair[1])[:2]
+    if not best or best[0][1] < NEAR or (len(best) > 1 and best[0][1] - best[1][1] < AHEAD):
+        return None
+    request = max(
+        (score for name, score in _scores("requests.txt", _content(text)).items() if name != "none"), default=0.0
+    )
+    return best[0][0] if best[0][1] > request + MORE_THAN_A_REQUEST else None
 
 
 def nearest(text: str, believed: float = NEAR) -> str | None:

@@ -323,7 +323,8 @@ def _noise(message: Message) -> Intent | None:
     letters = re.sub(r"[^\w]", "", message.text)
     if not letters or (not re.search(r"[^\W\d_]{2,}", message.text) and not message.settings):
         return intent("unclear", why="nothing")
-    if not re.search(r"[aeiouyäöüáéíóúàèìòùâêîôû]", message.text) and message.text.isascii() and len(letters) > 6:
+    vowels = re.search(r"[aeiouyäöüáéíóúàèìòùâêîôû]", message.text)
+    if not vowels and message.text.isascii() and len(letters) > 6 and not message.settings:
         return intent("unclear", why="nothing")
     return None
 
@@ -564,7 +565,7 @@ _OF_RUNS = re.compile(r"\b(?:runs?|trainings?|models?|experiments?|results?|scor
 
 
 _OF_DATA = re.compile(
-    r"\b(?:data|files?|csv|table|data ?set|(?:my|the|this) upload|rows|columns|zip|spreadsheet"
+    r"\b(?:data|files?|csv|table|data ?set|(?:my|the|this) upload|rows|columns|zip|examples|cells|spreadsheet"
     r"|duplicates)\b"
 )
 _OF_OWN_DATA = re.compile(
@@ -616,6 +617,12 @@ def _request(message: Message) -> Intent | None:
     return _last_resort(message)
 
 
+def _is_weakly_a_request(message: Message) -> bool:
+    """Whether no word asks for a training, so that a short message may be another wish."""
+    asked = message.dataset[0] or message.models.wanted or _STRONGLY_TRAINS.search(message.text)
+    return not (asked or message.has_plan or message.file is not None or message.settings)
+
+
 #: A score that is enough where the words also say what goes in and that something should be learned.
 _LIKELY = 0.55
 
@@ -632,6 +639,10 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
         return intent("help", kind=controls.help_kind(text))
     spoken = score >= _LIKELY and message.task.modality is not None and len(text.split()) >= 6
     told = len(text.split()) >= 15 and _WISHES.search(text)
+    near = phrases.leaning(text) if _is_weakly_a_request(message) else None
+    answer = _by_phrase(message, near) if near is not None else None
+    if answer is not None:
+        return answer
     named = (
         (spoken and (_TRAINS.search(text) or told))
         or message.dataset[0]
@@ -688,6 +699,14 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
     if name in ("start", "unclear") or (name == "status" and re.search(r"\bwhy\b", text)):
         return None
     if name in ("check_data", "fix_data") and message.file is None and not _OF_SOME_DATA.search(text):
+        return None
+    if name == "check_data" and re.search(r"\b(?:enough|sufficient|need)\b", text):
+        return None
+    if name == "delete_run" and not re.search(
+        r"\b(?:runs?|trainings?|models?|experiments?|attempt|it|that"
+        r"|one)\b",
+        text,
+    ):
         return None
     if name in ("undo", "list_runs", "check_data", "fix_data"):
         return intent(name)

@@ -17,11 +17,12 @@ from recipes.plan import Plan
 
 _LINK = (
     r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size"
-    r"|value|becomes?|becoming|goes|go|bigger|larger|smaller|lower|higher)){0,4}\s*"
+    r"|value|count|number|up|down|maybe|rather|please|becomes?|becoming|goes|go|bigger|larger|smaller|lower"
+    r"|higher)){0,4}\s*"
 )
 _AMOUNT = r"(?:at most|no more than|not more than|max(?:imum)?|up to|about|around|exactly|only|just|for)?\s*"
 
-_EPOCH = r"(?:epochs?|epoches|passes|rounds|iterations over|sweeps|cycles|times (?:over|through)|runs through)"
+_EPOCH = r"(?:epochs?|epoches|eps?\b|passes|rounds|iterations over|sweeps|cycles|times (?:over|through)|runs through)"
 _RATE = r"(?:learning[- ]?rate|learn(?:ing)? rates|lr|step[- ]size)"
 _BATCH = r"(?:batch(?:es)?(?:[- ]?size)?(?: of| sizes)?|bs|mini-?batch(?:es)?)"
 _LENGTH = (
@@ -57,6 +58,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                             rf"|{_ROWS_OF}|file|set|all|everything|over (?:it|them)|through (?:it|them)|every \w+"
                             rf"|each \w+|(?:over|through) (?:the|my|our|these) \w+) {NUMBER} times"),
         ("training.epochs", rf"train(?:ed|ing)? (?:it )?(?:for )?{NUMBER} times"),
+        ("training.epochs", rf"{NUMBER} ?(?:x|times) (?:over|through) (?:the |my |all )*(?:data|rows|file|set|texts)"),
         ("training.learning_rate", rf"\b{_RATE}\b{_LINK}{NUMBER}"),
         ("training.learning_rate", rf"{NUMBER} (?:as|for|is) (?:the |a |my )?{_RATE}"),
         ("training.learning_rate", rf"{NUMBER} {_RATE}"),
@@ -148,7 +150,7 @@ CORRECTION = re.compile(
 #: Words that make a number an amount of change: "2 more epochs" sets no 2 epochs.
 _AMOUNTS = re.compile(
     rf"{NUMBER} (?:\w+ )?(?:more|extra|additional|further|fewer|less|times|x|fold)\b"
-    r"|\b(?:add|remove|drop|take away|by|twice|double|triple|halve|half|quarter|another|divide|multiply)\b"
+    r"|\b(?:add|remove|drop|take away|by|twice|double|triple|halve|half|quarter|another|plus|minus|divide|multiply)\b"
 )
 
 
@@ -289,6 +291,9 @@ def _added(text: str, name: str, path: str) -> _Factor | None:
     added = re.search(rf"\b(add|remove|take away|drop) {NUMBER} (?:more |extra )?{again}", text)
     if added and not negated(text, added.start()):
         return "add", float(added.group(2)) * (1.0 if added.group(1) == "add" else -1.0)
+    plus = re.search(rf"\b(another|plus|minus) {NUMBER} (?:more |extra )?{again}", text)
+    if plus and not negated(text, plus.start()):
+        return "add", float(plus.group(2)) * (-1.0 if plus.group(1) == "minus" else 1.0)
     number = re.search(rf"{NUMBER} (more|extra|additional|further|fewer|less) {again}", text)
     number = number or re.search(rf"{NUMBER} {again} (more|less|fewer)\b", text)
     if number and not negated(text, number.start()):
@@ -304,7 +309,7 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
     up = re.search(
         rf"{NUMBER} ?(?:times|x|fold) (?:as many|as much|the|more|higher|larger){_FILLER}?(?:{name})", text
     ) or re.search(rf"\b(?:{name}) (?:times|x|\*) ?{NUMBER}|\bmultiply (?:the )?(?:{name}) (?:by|with) {NUMBER}", text)
-    down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) (?:divided by|over|/) ?{NUMBER}", text)
+    down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) ?(?:divided by|over|/) ?{NUMBER}", text)
     fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN}|{_MUCH})", text)
     match = up or down or fold
     part = re.search(
@@ -535,7 +540,7 @@ def _metric(text: str) -> dict[str, Any]:
         )
         alone = re.search(
             rf"(?:^|[,;/|] ?| - |\. )(?:the )?(?:{pattern})(?: score)?(?= ?(?:$|[,;/|]| - |\. "
-            rf"|\.$))",
+            rf"|\.$| please| not | instead| rather))",
             text,
         )
         match = before or after or alone
@@ -591,7 +596,7 @@ def _test_share(text: str, rows: int | None) -> dict[str, Any]:
 def _test_percent(text: str) -> float | None:
     learn = re.search(
         rf"(?:train|learn)\w*(?: it)? (?:on|with|from) {NUMBER} %|{NUMBER} % (?:\w+ ){{0,4}}?(?:for|to|as|of) (?:the )?"
-        rf"(?:train|learn)",
+        rf"(?:train|learn)|{NUMBER} % (?:train|learn)",
         text,
     )
     if learn and not negated(text, learn.start()):
@@ -615,7 +620,12 @@ def _test_percent(text: str) -> float | None:
 
 
 def _split_ratio(text: str) -> float | None:
-    match = re.search(r"\b(\d{2}) ?%? ?(?:/|:|-|to|and) ?(\d{2}) ?%?(?= |$|,|\.)", text)
-    if match and int(match.group(1)) + int(match.group(2)) == 100:
-        return min(int(match.group(1)), int(match.group(2))) / 100
+    match = re.search(
+        r"\b(\d{2}) ?%? ?(?:/|:|-|to|and) ?(\d{2}) ?%?(?= |$|,|\.)"
+        r"|\bsplit(?: \w+)? (\d{2}) (\d{2})\b",
+        text,
+    )
+    parts = [int(group) for group in match.groups() if group] if match else []
+    if len(parts) == 2 and sum(parts) == 100:
+        return min(parts) / 100
     return None

@@ -21,7 +21,7 @@ LONGEST_MESSAGE = 4000
 #: Characters of a word; longer "words" are noise, data or an attack.
 LONGEST_WORD = 60
 
-_QUOTES = str.maketrans("‘’‚‛“”„‟«»‹›´`", '\'\'\'\'""""""""\'\'')
+_QUOTES = str.maketrans("‘’‚‛“”„‟«»‹›´`·×", '\'\'\'\'""""""""\'\'*x')
 _DASHES = re.compile(r"[‐‑‒–—−]")
 _CONTRACTIONS = (
     (re.compile(r"\b(do|does|did|is|are|was|has|have|should|would|could|must|need|ai)n'?t\b"), r"\1 not"),
