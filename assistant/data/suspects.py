@@ -85,9 +85,11 @@ def _chances(texts: list[str], given: NDArray[Any]) -> NDArray[Any] | None:
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  slow to import
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  scikit-learn's own
 
     chances = np.zeros((len(given), int(given.max()) + 1))
-    with warnings.catch_warnings():
+    # The vectors are short: more threads only wait for each other, five times as long on a busy machine.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # a fit that is stopped early is good enough
         try:
             words = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=20_000, dtype=np.float32)
