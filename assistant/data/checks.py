@@ -18,7 +18,8 @@ from assistant.data.findings import (
     share_of,
     some_examples,
 )
-from assistant.data.languages import language_name
+from assistant.data.kinds import spread
+from assistant.data.languages import language_name, language_of
 from assistant.data.names import key_of
 from assistant.data.similar import near_copies
 
@@ -32,6 +33,9 @@ MOST_TOKENS = {
 TOKENS_PER_WORD = 1.3
 #: Of a language without spaces between words, about two letters make a token.
 LETTERS_PER_TOKEN = 2.0
+
+#: Share of the texts that must be told to be in another language, each by itself.
+FOREIGN = 0.2
 
 HTML = re.compile(
     r"</?[a-zA-Z][a-zA-Z0-9]{0,10}(\s[^<>]{0,200})?/?>|&(amp|lt|gt|quot|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,4});"
@@ -267,6 +271,9 @@ def other_languages(view: View) -> Iterable[Finding]:
     told = view.label_column is not None and key_of(view.label_column) in ("language", "lang")
     if not view.text_columns or found in ([], ["en"]) or told or view.guess.task == "text2text-generation":
         return
+    told_apart = [language_of([text]) for text in spread(view.texts, 200)]
+    if sum(code not in (None, "en") for code in told_apart) < FOREIGN * len(told_apart):
+        return  # addresses and names look like many languages
     names = [language_name(code) for code in found[:4]]
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     mixed = f"in several languages ({', '.join(names)}{more})" if len(found) > 1 else f"in {names[0]}"
