@@ -54,13 +54,6 @@ SEEN = re.compile(
     r"|stamps?|clothes|shoes|dishes|clouds?|rocks?|minerals?|buildings?|landmarks?|cracks?|welds?|bottles?)\b"
 )
 
-#: Words that come from a text, though they tell of sounds or pictures: "the genre of a song from its lyrics".
-FROM_TEXT = re.compile(
-    r"\b(?:from|by|in|using|given|based on) (?:its|the|their|his|her|my|our|an?)? ?(?:\w+ )?(?:lyrics|texts?|words"
-    r"|wording"
-    r"|transcripts?|titles?|descriptions?|subtitles?|captions?|plots?|blurbs?|reviews?|comments?)\b"
-)
-
 # ---------------------------------------------------------------- what comes out
 
 #: Concept -> (pattern, weight) rows; weights add up. `tasks` turns the concepts into tasks.
@@ -115,8 +108,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ging)? with all", 0.8),
     ),
     "number": (
-        (r"(?<!logistic )regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the"
-        r"|the) (?:[\w'-]+ )?number\b(?! of (?!stars|points))"
+        (r"(?<!logistic )regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the|the) (?:[\w'-]+ )?number\b"
          r"|numeric(?:al)?(?: value)?|not (?:a )?class(?:es)?|not categor\w*|no class(?:es)?", 2.0),
         (r"on a scale|from (?:0|1|zero|one) to (?:\d+)|between (?:0|1) and \d+|(?:score|rating|grade|points?"
          r"|percentage|value|price|degree|strength|intensity|severity|difficulty) (?:of|for|from|between|as a|like"
@@ -472,14 +464,11 @@ HOSTILE = re.compile(
     r"|\bon(?:error|load|click)\s*="
     r"|\b(?:ignore|disregard|forget|override|bypass) (?:\w+ ){0,3}(?:previous|prior|above|earlier|your|all|the|system"
     r"|safety) (?:\w+ )?(?:instructions?|rules?|prompts?|guidelines?|restrictions?|commands?|orders?)"
-    r"|\b(?:tokens?|keys?|passwords?|secrets?)\b(?: \w+){0,2} (?:stored|saved|kept|on (?:this|the|your) (?:server"
-    r"|machine|host))"
     r"|\b(?:system prompt|developer mode|jailbreak|dan mode|environment variables?|env vars?|\benv\b|api[_ -]?keys?"
     r"|access tokens?|hf[_ ]token|secrets?\b(?=.*\b(?:print|show|reveal|send|tell|dump))|passwords?|passwd"
     r"|credentials|private keys?|ssh keys?|source code of (?:this|the|your))\b"
     r"|\b(?:rm\s+-\w*|sudo\b|chmod\b|chown\b|curl\s+\S|wget\s+\S|mkfs|dd if=|shutdown\b|reboot\b|kill -9|:\(\)\s*\{"
-    r"|powershell\b|remove-item\b|linux terminal|hard ?(?:disk|drive)|eval\(|exec\(|os\.system|subprocess|__import__"
-    r"|import os|powershell|cmd\.exe|bash -c|/bin/(?:ba)?sh|nc -e"
+    r"|eval\(|exec\(|os\.system|subprocess|__import__|import os|powershell|cmd\.exe|bash -c|/bin/(?:ba)?sh|nc -e"
     r"|base64 -d|format c:)"
     r"|\b(?:drop|truncate|alter|delete from|insert into|update)\s+(?:table|database|users|runs|schema|\w+ set)\b"
     r"|\bunion\s+(?:all\s+)?select\b|\bselect\s+(?:\*|[\w, ]+)\s+from\b|'\s*or\s*'?1'?\s*=\s*'?1|--\s*$"

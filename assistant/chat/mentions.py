@@ -31,7 +31,7 @@ _DOUBTFUL = words_of(
 _MODEL_BEFORE = re.compile(
     r"(?:\b(?:use|using|with|take|try|tune|finetune|fine-tune|train|model|base|switch to|switch|change|to|prefer|want"
     r"|than|from|not|of|no|or|and|about|consider|on top of|like|go for|pick|choose|called|named|be|is|should be"
-    r"|try it with|say|suggest|maybe|perhaps|vote for|recommend"
+    r"|try it with"
     r"|retrain|instead of|make it|load)"
     r"(?: the| a| an| my| that| google's| meta's| openai's| microsoft's| plain| big| small)*|^|[,;:])\s*$"
 )
@@ -141,7 +141,6 @@ def read_models(
         known: words that are no model here (the file's columns).
         taken: repositories that were read as something else (a data set, the place to publish).
     """
-    text = _names_put_right(re.sub(r" ?\((?:the )?([a-z0-9.]+)(?: one| version| model)?\)", r" \1", text), known)
     mentions, unknown = _by_hub_id(text, taken)
     placed = _by_place(text)
     mentions = [*placed, *(one for one in mentions if not any(at.start <= one.start < at.end for at in placed))]
@@ -223,29 +222,6 @@ def _by_place(text: str) -> list[Mention]:
                 found.append(Mention(model.id, start, end, negated(text, start, end), _tasks(model)))
                 break
     return found
-
-
-def _names_put_right(text: str, known: frozenset[str]) -> str:
-    """Slips in the names of families: "xlm robrta"."""
-
-    def put_right(match: re.Match[str]) -> str:
-        word = match.group()
-        if (
-            word in families()
-            or word in known
-            or word in common_words()
-            or word in lexicon.VOCABULARY
-            or word in names()
-        ):
-            return word
-        if _squeezed(word) in _index():
-            return word
-        allowed = 1 if len(word) < 10 else 2
-        near = process.extract(word, families(), scorer=OSA.distance, score_cutoff=allowed, limit=2)
-        near = [found for found in near if found[0][0] == word[0] and len(found[0]) >= 6]
-        return str(near[0][0]) if len(near) == 1 else word
-
-    return re.sub(r"(?<![\w./@-])[a-z]{6,14}(?![\w/@])", put_right, text)
 
 
 def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | None]:

@@ -39,8 +39,6 @@ _FULL = re.compile(
     r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
     r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"
     r"|go) (?:a )?full\b(?! stop)"
-    r"|\b(?:full|whole|entire|complete) (?:model|network) (?:is |be |should be )?(?:trainable|trained|tuned|unfrozen)\b"
-    r"|\b(?:train|tun)\w* (?:it |the model |everything |them )?(?:fully|completely|entirely)\b"
     r"|\b(?:full|whole|entire|complete) (?:model|network)(?: please| instead)?(?=$|[,.;!])"
     r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
     r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat"
@@ -146,8 +144,6 @@ _JOBS = re.compile(
     r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)"
     r"|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
     r"|\bjobs? on (?:the )?(?:hub|hugging ?face)\b"
-    r"|\b(?:run|train|do|execute|compute|calculate)\w* (?:it |this |that |the (?:training|run) )?(?:on|at"
-    r"|by) hugging ?face\b"
 )
 _RAY = re.compile(
     r"\b(?:on|use|with|via|to|our|my|a|the) (?:\w+ )?ray\b(?! ?-?(?:image|photo|picture|scan|s\b))|\bray (?:cluster"

@@ -1,8 +1,8 @@
-"""What a sentence is likely to mean, from example sentences of known meaning: for what the patterns do not read.
+"""Small indexes of example sentences: what the patterns do not read is compared with sentences of known meaning.
 
-`phrases.txt` holds examples one a line, "intent: sentence"; `requests.txt` the same for tasks ("none": small talk).
-Both are learned by complement naive Bayes over words, their stems and pairs of stems (Rennie et al. 2003), in
-milliseconds. To teach the reader a new way of saying something, add a line.
+`phrases.txt` holds one a line, "intent: sentence"; `requests.txt` the same for tasks. Two sentences are alike by the
+rare words and letter triples that they share (cosine of TF-IDF vectors). An index only speaks when its
+nearest examples agree.
 """
 
 from __future__ import annotations
@@ -10,18 +10,29 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 from assistant.chat.words import words_of
 
-#: Counts that every word is given beforehand; the best of 0.05 to 1 on held-out sentences.
-SMOOTHING, SMOOTHING_OF_TASKS = 0.1, 1.0
+#: Likeness from which the nearest example is believed; found on held-out phrasings.
+NEAR = 0.44
+#: The same where the winner is far ahead of all other intents.
+NEAR_ALONE, FAR_AHEAD = 0.36, 0.12
+#: Likeness and distance to the others from which an example outweighs the patterns.
+SURELY, SURELY_AHEAD = 0.68, 0.2
+#: Words of a short message, and how much liker an intent it must be than a request.
+SHORT, MORE_THAN_A_REQUEST = 9, 0.1
+#: Intents that only show something: there a wrong guess costs a glance, so a smaller lead is enough.
+_SHOWS = words_of("status report compare improve list_runs help check_data predict evaluate")
+AHEAD_TO_SHOW = 0.02
+#: The same for one or two words, which share letters with anything.
+NEAR_SHORT = 0.75
+#: How much nearer the winner must be than the best example of another intent.
+AHEAD = 0.06
 #: Longer messages are stories, not commands.
-MOST_WORDS = 24
-MOST_WORDS_OF_REQUEST = 80
+MOST_WORDS = 14
+MOST_WORDS_OF_REQUEST = 30
 
 _EMPTY = words_of(
     """
@@ -32,92 +43,108 @@ _EMPTY = words_of(
     train teach learn fine tune tuning help possible able way new good one two other more also when what how there
     """
 )
-_ENDING = re.compile(r"(?:ations?|ings?|ers?|ed|es|s|e|ions?|ly)$")
 
 
-class Examples:
-    """Sentences of known meaning; `leads` says which meaning a new sentence most likely has."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]], smoothing: float) -> None:
-        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for meaning, sentence in pairs:
-            self._counts[meaning].update(_features(sentence))
-        self._all = Counter[str]()
-        for counts in self._counts.values():
-            self._all.update(counts)
-        self._smoothing = smoothing
-        self._rest = {
-            meaning: math.log(smoothing * len(self._all) + self._all.total() - counts.total())
-            for meaning, counts in self._counts.items()
-        }
-
-    def leads(self, text: str) -> dict[str, float]:
-        """Meaning -> how far it lies behind the likeliest, in nats (0 for the likeliest); {} for unknown words only."""
-        known = [feature for feature in _features(text) if feature in self._all]
-        if not known:
-            return {}
-        scores = {meaning: self._score(meaning, known) for meaning in self._counts}
-        best = max(scores.values())
-        return {meaning: score - best for meaning, score in scores.items()}
-
-    def _score(self, meaning: str, features: Iterable[str]) -> float:
-        counts, rest = self._counts[meaning], self._rest[meaning]
-        return sum(rest - math.log(self._smoothing + self._all[one] - counts[one]) for one in features)
+def surely(text: str) -> str | None:
+    """The intent of an example that is so near, and so far ahead of the others, that no pattern counts more."""
+    if not 2 <= len(text.split()) <= MOST_WORDS:
+        return None
+    best = sorted(_scores("phrases.txt", text).items(), key=lambda pair: -pair[1])[:2]
+    if not best or best[0][1] < SURELY or (len(best) > 1 and best[0][1] - best[1][1] < SURELY_AHEAD):
+        return None
+    return best[0][0]
 
 
-def meant(text: str) -> tuple[str, float] | None:
-    """The likeliest intent of a message and its lead over the next, in nats; None for stories and unknown words.
+def leaning(text: str) -> str | None:
+    """The intent of a short message that is much more like an example of it than like any request for a training."""
+    if not 2 <= len(text.split()) <= SHORT:
+        return None
+    best = sorted(_scores("phrases.txt", text).items(), key=lambda pair: -pair[1])[:2]
+    if not best or best[0][1] < NEAR or (len(best) > 1 and best[0][1] - best[1][1] < AHEAD):
+        return None
+    request = max(
+        (score for name, score in _scores("requests.txt", _content(text)).items() if name != "none"), default=0.0
+    )
+    return best[0][0] if best[0][1] > request + MORE_THAN_A_REQUEST else None
 
-    "plan" stands for a request for a training. Of held-out sentences nine of ten are right with a lead of 1, and
-    nineteen of twenty with a lead of 2.
+
+def nearest(text: str, believed: float = NEAR) -> str | None:
+    """The intent of the nearest examples; None when nothing is near or two intents are about as near.
+
+    Args:
+        believed: the likeness from which the nearest example counts.
     """
     if not 1 <= len(text.split()) <= MOST_WORDS:
         return None
-    leads = _intents().leads(text)
-    order = sorted(leads, key=lambda name: -leads[name])
-    return (order[0], -leads[order[1]]) if len(order) > 1 else None
+    scores = _scores("phrases.txt", text)
+    best = sorted(scores.items(), key=lambda pair: -pair[1])[:2]
+    if not best:
+        return None
+    likeness, ahead = best[0][1], best[0][1] - (best[1][1] if len(best) > 1 else 0.0)
+    short = len(text.split()) <= 2
+    alone = not short and likeness >= max(NEAR_ALONE, believed - NEAR + NEAR_ALONE) and ahead >= FAR_AHEAD
+    near = likeness >= (NEAR_SHORT if short else believed) and ahead >= (
+        AHEAD_TO_SHOW if best[0][0] in _SHOWS else AHEAD
+    )
+    return best[0][0] if near or alone else None
 
 
-def task_leads(text: str) -> dict[str, float]:
-    """Task -> how far it lies behind the likeliest one (0), in nats; "none" stands for what is no request at all.
+def like_request(text: str) -> dict[str, float]:
+    """Task -> likeness of its nearest example request, 0 to 1; "none" stands for what is no request for a training.
 
     Only words that carry meaning count, and there must be two of them.
     """
     content = _content(text)
     if not 2 <= len(content.split()) <= MOST_WORDS_OF_REQUEST:
         return {}
-    return _tasks().leads(content)
-
-
-def has_content(text: str) -> bool:
-    """Whether a text has words that carry meaning: "this or that" has none."""
-    return bool(_content(text))
+    return _scores("requests.txt", content)
 
 
 def _content(text: str) -> str:
     """The words that carry meaning."""
-    return " ".join(word for word in re.findall(r"[^\W\d_]{2,}", text.casefold()) if word not in _EMPTY)
+    return " ".join(word for word in re.findall(r"[^\W\d_]{2,}", text) if word not in _EMPTY)
 
 
-def _read(file: str) -> list[tuple[str, str]]:
+def _scores(file: str, text: str) -> dict[str, float]:
+    """Meaning -> likeness of its nearest example."""
+    names, index, idf = _index(file)
+    vector = _vector(text, idf)
+    sums: dict[int, float] = defaultdict(float)
+    for feature, weight in vector.items():
+        for place, other in index.get(feature, ()):
+            sums[place] += weight * other
+    found: dict[str, float] = {}
+    for place, score in sums.items():
+        found[names[place]] = max(found.get(names[place], 0.0), score)
+    return found
+
+
+@cache
+def _index(file: str) -> tuple[list[str], dict[str, list[tuple[int, float]]], dict[str, float]]:
     lines = (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
-    parts = (line.split(": ", 1) for line in lines if ": " in line and not line.startswith("#"))
-    return [(name, sentence) for name, sentence in parts]
+    pairs = [line.split(": ", 1) for line in lines if ": " in line and not line.startswith("#")]
+    if file == "requests.txt":
+        pairs = [[name, _content(sentence)] for name, sentence in pairs]
+    documents = [Counter(_features(sentence)) for _, sentence in pairs]
+    counts = Counter(feature for document in documents for feature in document)
+    idf = {feature: math.log(1 + len(documents) / count) for feature, count in counts.items()}
+    index: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for place, (_, sentence) in enumerate(pairs):
+        for feature, weight in _vector(sentence, idf).items():
+            index[feature].append((place, weight))
+    return [name for name, _ in pairs], dict(index), idf
 
 
-@cache
-def _intents() -> Examples:
-    requests = [("unclear" if task == "none" else "plan", sentence) for task, sentence in _read("requests.txt")]
-    return Examples([*_read("phrases.txt"), *requests], SMOOTHING)
+def _vector(text: str, idf: dict[str, float]) -> dict[str, float]:
+    rarest = max(idf.values(), default=1.0)
+    raw = {feature: count * idf.get(feature, rarest) for feature, count in Counter(_features(text)).items()}
+    length = math.sqrt(sum(value * value for value in raw.values())) or 1.0
+    return {feature: value / length for feature, value in raw.items()}
 
 
-@cache
-def _tasks() -> Examples:
-    return Examples([(task, _content(sentence)) for task, sentence in _read("requests.txt")], SMOOTHING_OF_TASKS)
-
-
-def _features(text: str) -> set[str]:
-    """Words (numbers alike), stems, and pairs of neighbouring stems."""
-    words = ["0" if word.isdigit() else word for word in re.findall(r"[a-zà-ÿ]+|\d+", text.casefold())]
-    stems = [_ENDING.sub("", word) if len(word) > 4 else word for word in words]
-    return {*words, *(f"~{stem}" for stem in stems), *(f"{one} {two}" for one, two in pairwise(stems))}
+def _features(text: str) -> list[str]:
+    """Words (each a strong feature, numbers alike) and letter triples."""
+    words = ["0" if word.isdigit() else word for word in re.findall(r"[a-z]+|\d+", text)]
+    joined = f" {' '.join(words)} "
+    triples = [joined[place : place + 3] for place in range(len(joined) - 2)]
+    return [f"={word}" for word in words] * 2 + triples

@@ -86,8 +86,6 @@ _RIGHT_TOOL = re.compile(
     r"|a prompt|a rule|rules|claude|gemini|search)\b|\b(?:ask|asks|asking|answer|answers) questions? (?:about|on|from"
     r"|to) (?:one|1|a|a single|my|this|some|our|two|three|2|3|the)(?: \w+)? (?:pdf|document|book|manual|contract|page"
     r"|handbook|website|wiki|documents)s?\b|\bwhen (?:should i|is it worth|does it make sense to) fine-?tun\w*"
-    r"|\b(?:documents?|files|facts|pages|rules|prices|manuals?|texts|data|information)\b[\w ]{0,25}\bchang\w*\b"
-    r"[^?]{0,60}\b(?:ask|answer|question|fine-?tun|train)\w*"
     r"|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
 )
 _COST = re.compile(

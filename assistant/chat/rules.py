@@ -29,9 +29,8 @@ from assistant.chat import (
     starter,
     words,
 )
-from assistant.chat.explain import find_topic
 from assistant.chat.intents import checked_paths, intent
-from assistant.chat.method import REPO, read_compute, read_method, read_publish
+from assistant.chat.method import read_compute, read_method, read_publish
 from assistant.chat.questions import read_definition, read_question
 from assistant.chat.settings import read_settings
 from assistant.chat.tasks import SURE, TaskReading, read_columns, read_task
@@ -114,6 +113,7 @@ def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
         _hostile,
         _yes_or_no,
         _definition,
+        _likeness,
         _help,
         _outside,
         _control,
@@ -122,8 +122,8 @@ def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
     ):
         answer = reader(message)
         if answer is not None:
-            return answer if reader in _CERTAIN else _second_thought(message, answer)
-    return _second_thought(message, intent("unclear"))
+            return answer
+    return intent("unclear")
 
 
 @dataclass
@@ -331,7 +331,7 @@ def _noise(message: Message) -> Intent | None:
 
 def _hostile(message: Message) -> Intent | None:
     """Commands and markup are text; only a clear request for a training beside them is read."""
-    if not message.hostile or (message.refused and message.files_now and message.task.score >= SURE):
+    if not message.hostile or (message.refused and message.task.score >= SURE):
         return None
     if (
         message.task.score >= SURE
@@ -456,6 +456,16 @@ def _help(message: Message) -> Intent | None:
     if message.models.wanted or message.dataset[0] or message.settings:
         return None
     return intent("help", kind=kind)
+
+
+def _likeness(message: Message) -> Intent | None:
+    """A message that is nearly an example word for word, whatever else its words could mean."""
+    if message.files_now or message.models.wanted or message.dataset[0] or message.settings:
+        return None
+    near = phrases.surely(message.text)
+    if near is None or _is_about_the_plan(message, near):
+        return None
+    return _by_phrase(message, near)
 
 
 #: A figure that a run reached, not the meaning of its name: "what f1 did it get".
@@ -588,11 +598,6 @@ def _finished(state: State) -> bool:
     return any(run.status == "finished" for run in state.runs)
 
 
-#: Readers whose word is not weighed against the examples.
-_CERTAIN = frozenset(
-    {_by_option, _offered, _starter, _about_a_run, _trying, _noise, _hostile, _yes_or_no, _definition, _outside}
-)
-
 # ---------------------------------------------------------------- the request for a plan, or a change of it
 
 
@@ -612,6 +617,12 @@ def _request(message: Message) -> Intent | None:
     return _last_resort(message)
 
 
+def _is_weakly_a_request(message: Message) -> bool:
+    """Whether no word asks for a training, so that a short message may be another wish."""
+    asked = message.dataset[0] or message.models.wanted or _STRONGLY_TRAINS.search(message.text)
+    return not (asked or message.has_plan or message.file is not None or message.settings)
+
+
 #: A score that is enough where the words also say what goes in and that something should be learned.
 _LIKELY = 0.55
 
@@ -628,8 +639,10 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
         return intent("help", kind=controls.help_kind(text))
     spoken = score >= _LIKELY and message.task.modality is not None and len(text.split()) >= 6
     told = len(text.split()) >= 15 and _WISHES.search(text)
-    if message.file is None and len(text.split()) <= 4 and not phrases.has_content(text) and not _TRAINS.search(text):
-        return None
+    near = phrases.leaning(text) if _is_weakly_a_request(message) else None
+    answer = _by_phrase(message, near) if near is not None else None
+    if answer is not None:
+        return answer
     named = (
         (spoken and (_TRAINS.search(text) or told))
         or message.dataset[0]
@@ -652,113 +665,56 @@ def _about_the_new_file(message: Message, slots: dict[str, Any]) -> Intent | Non
     text = message.text
     if slots or message.has_plan or message.task.score >= SURE or _TRAINS.search(text):
         return None
-    near = phrases.meant(text)
-    return intent(near[0]) if near and near[0] in ("check_data", "evaluate") and near[1] >= 0.3 else None
+    near = phrases.nearest(text, believed=0.55)
+    return intent(near) if near in ("check_data", "evaluate") else None
 
 
 def _last_resort(message: Message) -> Intent | None:
-    """What the patterns left: a model's name that nobody knows, or a task that only its likeness to examples tells."""
+    """What the patterns left: the nearest example phrasing, or an unknown model's name."""
     text = message.text
     if controls.is_help(text):
         return intent("help", kind=controls.help_kind(text))
+    near = phrases.nearest(text) if not message.files_now else None
+    if near is not None:
+        return _by_phrase(message, near)
     if message.models.unknown:
         return intent("unclear", why=f"model:{message.models.unknown}")
     task = message.task
     asks = re.match(r"(?:when|who|where|how|why|what|which day)\b", text)
-    meant = phrases.meant(text)
-    likely = task.alike and task.score >= _LIKELY and (meant is None or meant[0] == "plan")
-    refused = message.has_plan or message.hostile or message.refused
-    if likely and not refused and not asks and len(text.split()) >= 5:
+    if not message.has_plan and not asks and task.alike and task.score >= _LIKELY and len(text.split()) >= 5:
         return intent("plan", **_plan_slots(message))
     return None
 
 
-#: Leads in nats from which the examples are believed: over no answer, for what acts, and against what patterns say.
-_LEAD, _LEAD_TO_ACT, _LEAD_AGAINST = 0.7, 2.0, 2.5
-_SHOWS = words.words_of("status report compare improve list_runs help check_data predict evaluate explain plan unclear")
-_ASKS = re.compile(r"(?:and |so |but )?(?:why|what|when|how|where|who|which|is|are|does|do)\b")
-
-
-def _second_thought(message: Message, answer: Intent) -> Intent:
-    """What example sentences say of a message, where they are surer than the patterns."""
-    if not _may_be_doubted(message, answer):
-        return answer
-    found = phrases.meant(message.text)
-    if found is None or found[0] == answer.name:
-        return answer
-    name, lead = found[0], found[1] / max(1.0, len(message.text.split()) / 8)
-    if (message.has_plan and name in ("plan", "unclear", "help")) or (answer.name == "explain" and name == "plan"):
-        return answer
-    if name not in _SHOWS and (_ASKS.match(message.text) or len(message.text.split()) <= 2):
-        return answer  # a question, or next to nothing, sets off no deed
-    needed = _LEAD if name in _SHOWS else _LEAD_TO_ACT
-    if answer.name != "unclear":
-        needed = _LEAD_AGAINST * (1.6 if _is_plainly(message, answer) else 1.0)
-    return (_by_phrase(message, name) if lead >= needed else None) or answer
-
-
-def _may_be_doubted(message: Message, answer: Intent) -> bool:
-    if message.files_now or message.state.trying or message.hostile or message.refused or answer.name == "start":
-        return False
-    if answer.name == "predict" and answer.slots.get("input"):
-        return False
-    if message.models.wanted or message.dataset[0]:
-        return False
-    if answer.name == "unclear":
-        return not answer.slots and not (message.has_plan and (message.settings or message.columns))
-    return not message.has_plan and not (message.settings and message.task.score >= SURE)
-
-
-def _is_plainly(message: Message, answer: Intent) -> bool:
-    """Whether strong words speak for a plan, or what was read beside the intent speaks for it."""
-    read = any(
-        value for key, value in answer.slots.items() if key in ("topic", "input", "repo", "format", "run", "runs")
-    )
-    return read or (answer.name == "plan" and (message.task.score >= 2 or bool(_STRONGLY_TRAINS.search(message.text))))
-
-
 def _by_phrase(message: Message, name: str) -> Intent | None:
-    """The intent that examples point to, with the slots that the words give; None where they do not suffice."""
+    """The intent of the nearest phrasing, with the slots that the words give."""
     text, run = message.text, controls.run_slot(message.text)
-    if name == "start" or not _has_what_it_needs(message, name):  # a run starts on a plain yes only
-        return None
+    if name == "help":
+        return intent("help", kind=controls.help_kind(text))
+    if name == "compare":
+        return intent("compare", runs=controls.run_numbers(text))
     if name == "resume" and _goes_on(message) and len(text.split()) <= 4:
         return intent("start")
-    slots: dict[str, Any] = {"run": run}
-    if name in ("undo", "list_runs", "check_data", "fix_data", "unclear"):
-        slots = {}
-    elif name == "plan":
-        slots = _plan_slots(message)
-    elif name == "help":
-        slots = {"kind": controls.help_kind(text)}
-    elif name == "explain":
-        slots = {"topic": find_topic(text)}
-    elif name == "compare":
-        slots = {"runs": controls.run_numbers(text)}
-    elif name == "predict":
-        slots |= {"input": controls.quoted(message.raw)}
-    elif name == "export":
-        slots |= {"format": controls.export_format(text)}
-    elif name == "publish":
-        repo = message.publish[1] or next((found.group(1) for found in REPO.finditer(text)), None)
-        slots |= {"repo": repo, "kind": controls.publish_kind(text)}
-    return intent(name, **slots)
-
-
-def _has_what_it_needs(message: Message, name: str) -> bool:
-    """Whether the words hold what an intent cannot be without."""
-    text = message.text
-    if name == "plan":
-        return phrases.has_content(text) and (message.task.alike or message.task.score >= SURE)
-    if name == "explain":
-        return find_topic(text) is not None
-    if name == "status":
-        return not re.search(r"\bwhy\b", text)
-    if name == "delete_run":
-        return bool(re.search(r"\b(?:runs?|trainings?|models?|experiments?|attempt|it|that|one)\b", text))
+    # A run starts on a plain yes only, never on a likeness; and "why" asks for more than how it stands.
+    if name in ("start", "unclear") or (name == "status" and re.search(r"\bwhy\b", text)):
+        return None
+    if name in ("check_data", "fix_data") and message.file is None and not _OF_SOME_DATA.search(text):
+        return None
     if name == "check_data" and re.search(r"\b(?:enough|sufficient|need)\b", text):
-        return False
-    return name not in ("check_data", "fix_data") or message.file is not None or bool(_OF_SOME_DATA.search(text))
+        return None
+    if name == "delete_run" and not re.search(
+        r"\b(?:runs?|trainings?|models?|experiments?|attempt|it|that"
+        r"|one)\b",
+        text,
+    ):
+        return None
+    if name in ("undo", "list_runs", "check_data", "fix_data"):
+        return intent(name)
+    if name == "export":
+        return intent(name, run=run, format=controls.export_format(text))
+    if name == "publish":
+        return intent(name, run=run, repo=message.publish[1], kind=controls.publish_kind(text))
+    return intent(name, run=run)
 
 
 def _asks_anew(message: Message) -> bool:

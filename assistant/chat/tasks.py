@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.chat import lexicon
-from assistant.chat.phrases import task_leads
+from assistant.chat.phrases import like_request
 from assistant.chat.settings import CORRECTION
 from assistant.chat.turns import FileCard
 from assistant.chat.words import negated
@@ -60,24 +60,23 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
     return TaskReading(best if score > 0 else None, problem, score, from_words, modality, second, best in alike)
 
 
-#: Leads in nats from which the likeliest task of the examples counts, and from which it is enough by itself.
-_ALIKE, _VERY_ALIKE = 0.5, 1.5
+#: Likeness to an example request from which it counts, and from which it is enough by itself.
+_ALIKE, _VERY_ALIKE = 0.3, 0.42
+#: How much nearer it must be than any example of small talk.
+_MORE_THAN_NONE = 0.08
 
 
 def _near_requests(text: str, modality: str | None) -> dict[str, float]:
-    """What example requests add to a task's score."""
-    leads = task_leads(text)
-    if not leads or leads.get("none", -9.0) > -_ALIKE:
+    """What the nearest example requests add to a task's score."""
+    scores = like_request(text)
+    none = scores.pop("none", 0.0)
+    best = max(scores.values(), default=0.0)
+    if best < max(_ALIKE, none + _MORE_THAN_NONE):
         return {}
-    fitting = [
-        task for task in sorted(leads, key=lambda task: -leads[task]) if task != "none" and _suits(task, modality)
-    ]
-    if len(fitting) < 2:
-        return {}
-    lead = leads[fitting[0]] - leads[fitting[1]]
-    if lead < _ALIKE:
-        return {fitting[0]: 0.5, fitting[1]: 0.4}
-    return {fitting[0]: 1.2 if lead >= _VERY_ALIKE else 0.8}
+    found = {
+        task: score for task, score in scores.items() if score >= max(_ALIKE, 0.9 * best) and _suits(task, modality)
+    }
+    return {task: (1.0 if score >= _VERY_ALIKE else 0.6) * score / best for task, score in found.items()}
 
 
 def _suits(task: str, modality: str | None) -> bool:
@@ -103,8 +102,6 @@ def _modality(text: str, weights: dict[str, float]) -> str | None:
         "text": len(set(lexicon.TEXT.findall(text))),
     }
     if lexicon.LANGUAGE_MODEL.search(text) and not counts["image"]:
-        return "text"
-    if lexicon.FROM_TEXT.search(text) and max(weights["write_down"], weights["look_and_talk"], weights["boxes"]) < 3.1:
         return "text"
     if counts["image"] and weights["look_and_talk"] < 1 and counts["image"] >= counts["audio"]:
         return "image"
