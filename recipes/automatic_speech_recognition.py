@@ -26,6 +26,7 @@ from recipes.parts import (
     checkpoints,
     data,
     device,
+    ending,
     hearing,
     judging,
     methods,
@@ -37,7 +38,7 @@ from recipes.parts import (
 )
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
-from recipes.parts.errors import RecipeError, Stopped
+from recipes.parts.errors import RecipeError
 from recipes.parts.speech_metrics import Counts, Normaliser
 from recipes.parts.speech_models import Sounds, SpeechModel, Whisper
 from recipes.parts.speech_study import SpeechStudy
@@ -126,7 +127,7 @@ def train(plan: Plan, run: RunContext) -> Result:
         result = judge(work, before, outcome)
     with run.phase("saving", "Saving the model and checking that it hears as in training", stoppable=False):
         run.on_main(lambda: save_and_verify(work))
-    return run.on_main(lambda: complete(work, result))
+    return run.on_main(lambda: ending.complete(plan, run, place, result, model_card))
 
 
 # What the model hears
@@ -246,24 +247,14 @@ def learn(work: Work, before: Before) -> Outcome:
     speech_loading.prepare(model, plan.method, plan.training.seed)
     if work.study.seconds[work.study.train].min() < SHORTEST_MASKED and hasattr(model.bare.config, "mask_time_prob"):
         model.bare.config.mask_time_prob = 0.0
-    with KeptEncoder(work):
-        job = make_job(work, before)
-        frozen = methods.weights_sha256(model.module, trainable=False)
-        how = settings(plan, run, work.place)
-        outcome = fine_tune(job, how, run, work.place, work.memory, run.directory / "checkpoints")
-    if methods.weights_sha256(model.module, trainable=False) != frozen:
-        raise RecipeError(
-            "frozen-changed",
-            "Weights that were to stay as they are have changed during the training.",
-            f"The method {plan.method.name} trains only a part of the model.",
-            "This is a fault of the program: report it.",
-        )
-    if outcome.stopped:
-        if outcome.quality is not None:
-            run.on_main(lambda: save_and_verify(work))
-        raise Stopped(outcome.steps, model_kept=outcome.quality is not None)
-    check_it_moved(plan, outcome, run)
-    return outcome
+
+    def train_it() -> Outcome:
+        with KeptEncoder(work):
+            job = make_job(work, before)
+            how = settings(plan, run, work.place)
+            return fine_tune(job, how, run, work.place, work.memory, run.directory / "checkpoints")
+
+    return ending.learn(plan, run, model.module, train_it, lambda: save_and_verify(work), SAVING_SECONDS)
 
 
 class KeptEncoder:
@@ -360,25 +351,6 @@ def settings(plan: Plan, run: RunContext, place: Device) -> Settings:
         weight_decay=training.weight_decay,
         early_stopping=training.early_stopping,
     )
-
-
-def check_it_moved(plan: Plan, outcome: Outcome, run: RunContext) -> None:
-    """A training without a step, or whose weights are what they were, has failed."""
-    if outcome.steps == 0:
-        raise RecipeError(
-            "no-step",
-            "The training ended without a single step: "
-            + ("the time was over before it." if run.seconds_left() < SAVING_SECONDS else "there was nothing to do."),
-            "At least one step is needed to learn anything.",
-            "Allow more time (training.max_minutes), more epochs, or a smaller base model.",
-        )
-    if not outcome.moved:
-        raise RecipeError(
-            "weights-unchanged",
-            f"After {outcome.steps:,} steps every trained weight is what it was before.",
-            "Training changes weights; it cannot when the learning rate is too small to matter.",
-            f"Choose a higher learning rate than {plan.training.learning_rate:g}.",
-        )
 
 
 # The verdict
@@ -489,30 +461,3 @@ def logits(work: Work, model: SpeechModel, rows: list[int]) -> NDArray[np.float3
     wanted = filled([work.labels[row] for row in rows]).to(work.place.torch_device)
     with torch.inference_mode(), work.place.autocast():
         return np.asarray(model.loss(batch, wanted)[1].float().cpu().numpy())
-
-
-def complete(work: Work, result: Result) -> Result:
-    """The result with what is known only at the end; the model's card is written from it."""
-    run = work.run
-    measured = device.peak_bytes(work.place)
-    seconds = {name: round(value, 3) for name, value in run.seconds.items()}
-    expected = work.plan.compute.expected_seconds
-    seconds |= {"predicted": expected} if expected is not None else {}
-    final = result.model_copy(
-        update={
-            "seconds": {**seconds, "total": round(run.elapsed(), 3)},
-            "peak_bytes": {"predicted": run.predicted_peak_bytes, "measured": measured},
-            "warnings": run.warnings,
-            "notes": run.notes,
-        }
-    )
-    (run.directory / "model" / "README.md").write_text(model_card(work.plan, final), encoding="utf-8")
-    run.write(
-        Estimate(
-            predicted_peak_bytes=run.predicted_peak_bytes,
-            measured_peak_bytes=measured,
-            predicted_seconds=expected,
-            measured_seconds=run.elapsed(),
-        )
-    )
-    return final

@@ -84,11 +84,7 @@ def _pictures(data: DataFacts, method: str, draft: Draft) -> None:
         "Always the most frequent class, colours and edges alone, and the nearest class average of what the pretrained "
         "model sees. Runner-up: also the same architecture without pretraining, a second training.",
     )  # fmt: skip
-    if data.uneven:
-        draft.choose(
-            "training.class_weights", "balanced",
-            "The classes are uneven: rare ones count more, or they would be ignored. Runner-up: every row the same.",
-        )  # fmt: skip
+    _rare_classes(data, draft)
     if method in ("full", "last_layers"):
         draft.choose(
             "training.layer_decay", 0.75,
@@ -111,6 +107,10 @@ def _sounds(data: DataFacts, draft: Draft) -> None:
         "Always the most frequent class, how loud each pitch is alone, and the nearest class average of what the "
         "pretrained model hears. Runner-up: also the same architecture without pretraining, a second training.",
     )  # fmt: skip
+    _rare_classes(data, draft)
+
+
+def _rare_classes(data: DataFacts, draft: Draft) -> None:
     if data.uneven:
         draft.choose(
             "training.class_weights", "balanced",

@@ -16,12 +16,12 @@ import shutil
 from typing import Any
 
 from recipes.events import Candidate, Estimate, EventWriter, Result
-from recipes.parts import checkpoints, device, features, linear_head, methods, probe, rivals
+from recipes.parts import card, checkpoints, device, ending, features, linear_head, methods, probe, rivals
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError, Stopped
-from recipes.parts.judging import SAVING_SECONDS, VERIFIED_ROWS, Chosen, Work, complete, judge, save_and_verify
+from recipes.parts.judging import SAVING_SECONDS, VERIFIED_ROWS, Chosen, Work, judge, save_and_verify
 from recipes.parts.methods import Base, Classifier
 from recipes.parts.modality import Inputs, Modality
 from recipes.parts.probe import HeadChoice
@@ -71,7 +71,7 @@ def train(plan: Plan, run: RunContext, kind: Modality) -> Result:
         result = run.on_main(lambda: judge(work, head, chosen, answers))
     with run.phase("saving", "Saving the model and checking that it answers as in training", stoppable=False):
         save_and_verify(work, chosen)
-    return run.on_main(lambda: complete(work, result))
+    return run.on_main(lambda: ending.complete(plan, run, place, result, card.model_card))
 
 
 # The base model
@@ -211,13 +211,7 @@ def train_body(work: Work, base: Base, head: HeadChoice) -> tuple[Classifier, Ou
     share = 0.5 if "from_scratch" in plan.evaluation.baselines else 1.0
     job = dataclasses.replace(make_job(work, classifier), share_of_time=share)
     outcome = fine_tune(job, settings(plan, run), run, work.place, work.memory, run.directory / "checkpoints")
-    if methods.weights_sha256(classifier.module, trainable=False) != frozen:
-        raise RecipeError(
-            "frozen-changed",
-            "Weights that were to stay as they are have changed during the training.",
-            f"The method {plan.method.name} trains only a part of the model.",
-            "This is a fault of the program: start again with the method head, and report it.",
-        )
+    ending.check_frozen(plan, classifier.module, frozen, "start again with the method head, and ")
     if not outcome.stopped:
         check_it_moved(plan, outcome, run)
     return classifier, outcome
@@ -284,13 +278,7 @@ def check_it_moved(plan: Plan, outcome: Outcome, run: RunContext) -> None:
             "At least one step is needed to learn anything.",
             "Allow more time (training.max_minutes) or more epochs.",
         )
-    if outcome.steps and not outcome.moved:
-        raise RecipeError(
-            "weights-unchanged",
-            f"After {outcome.steps:,} steps every trained weight is what it was before.",
-            "Training changes weights; it cannot when the learning rate is too small to matter.",
-            f"Choose a higher learning rate than {plan.training.learning_rate:g}.",
-        )
+    ending.check_moved(plan, outcome)
 
 
 def compare(plan: Plan, head: HeadChoice, outcome: Outcome) -> list[Candidate]:

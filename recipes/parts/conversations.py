@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from recipes.parts.data import Record, join_text
+from recipes.parts.data import Record, check_columns, join_text
 from recipes.parts.errors import RecipeError
 from recipes.plan import Plan
 
@@ -80,7 +80,7 @@ def read(records: list[Record], plan: Plan, file_name: str) -> Reading:
     Raises:
         RecipeError: `column-missing`, `plan-incomplete` (no shape fits the plan's columns) or `no-usable-rows`.
     """
-    check_columns(records, plan, file_name)
+    check_columns(records, plan, file_name, plan.data.columns)
     reader = _reader(plan)
     group = plan.column("group")
     reading = Reading()
@@ -207,21 +207,3 @@ def _finished(messages: list[Message]) -> tuple[list[Message], str] | str:
     if not messages[-1]["content"].strip():
         return "the answer is empty"
     return messages, ""
-
-
-def check_columns(records: list[Record], plan: Plan, file_name: str) -> None:
-    """Every column that the plan names is there.
-
-    Raises:
-        RecipeError: `column-missing`.
-    """
-    present = {column for record in records[:1000] for column in record}
-    for role in plan.data.columns:
-        for column in plan.column(role):
-            if column not in present:
-                raise RecipeError(
-                    "column-missing",
-                    f"{file_name} has no column “{column}”, which the plan uses as the {role}.",
-                    f"Its columns are: {', '.join(sorted(present)[:30]) or 'none'}.",
-                    "Choose one of these columns, or rename the column in the file.",
-                )

@@ -149,7 +149,7 @@ def labelled_rows(
         names: the classes to use; None: those of the plan, or those found.
         role, one: as in `read_rows`.
     """
-    _check_columns(records, plan, file_name, role)
+    check_columns(records, plan, file_name, (role, "label"))
     reader = {
         "single_label_classification": _single_labels,
         "multi_label_classification": _multi_labels,
@@ -291,9 +291,14 @@ def _numbers(records: list[Record], plan: Plan, names: list[str] | None) -> Read
     return labels, [], [bool(number) for number in np.isfinite(labels)]
 
 
-def _check_columns(records: list[Record], plan: Plan, file_name: str, inputs: str) -> None:
+def check_columns(records: list[Record], plan: Plan, file_name: str, roles: Iterable[str]) -> None:
+    """Every column that the plan names for some roles is there.
+
+    Raises:
+        RecipeError: `column-missing`.
+    """
     present = {column for record in records[:1000] for column in record}
-    for role in (inputs, "label"):
+    for role in roles:
         for column in plan.column(role):
             if column not in present:
                 raise RecipeError(

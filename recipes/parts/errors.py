@@ -8,6 +8,7 @@ explain(error)                           any exception -> `Failed`, the tracebac
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 from recipes.events import Failed
 
@@ -42,6 +43,46 @@ class RecipeError(Exception):
         self.expected = expected
         self.fix = fix
         super().__init__(" ".join(part for part in (what, expected, fix) if part))
+
+
+def cannot_load(name: str, error: Exception, purpose: str, another_model: str) -> RecipeError:
+    """What went wrong while transformers loaded a base model.
+
+    Args:
+        purpose: completes "cannot be loaded", as " to classify texts"; another_model: what to choose instead.
+    """
+    text = str(error)
+    if "trust_remote_code" in text:
+        return RecipeError(
+            "remote-code",
+            f"The model “{name}” needs code from its repository to be run.",
+            "Only architectures that are part of transformers are loaded; code of strangers is never run.",
+            another_model,
+        )
+    if "safetensors" in text and isinstance(error, OSError):
+        return RecipeError(
+            "unsafe-weights",
+            f"The model “{name}” holds no weights in safetensors files.",
+            "Other formats can run any code when they are opened, so they are not read.",
+            "Choose a model with model.safetensors (most have one).",
+        )
+    what = f"The model “{name}” cannot be loaded{purpose}: {first_line(error)}"
+    return RecipeError("model-not-usable", what, "", another_model)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a message that says something, at most 300 characters; else the error's kind."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+
+
+def no_model(folder: Path) -> RecipeError:
+    """A run's folder without a model in it."""
+    return RecipeError(
+        "no-model",
+        f"There is no model in {folder}.",
+        "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
+        "Start the run, and wait for its end.",
+    )
 
 
 class Stopped(Exception):

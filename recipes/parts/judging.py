@@ -1,8 +1,7 @@
-"""The end of a classification run: figures, baselines and verdict; the model saved and checked; the result.
+"""The end of a classification run: figures, baselines and verdict; the model saved and checked.
 
 result = judge(work, head, chosen, answers)
 save_and_verify(work, chosen)
-result = complete(work, result)
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from recipes.events import Candidate, Estimate, Result
+from recipes.events import Candidate, Result
 from recipes.parts import answers as kept_answers
-from recipes.parts import card, checkpoints, data, device, metrics, probe, save, verdict
+from recipes.parts import checkpoints, data, device, metrics, probe, save, verdict
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
@@ -136,34 +135,6 @@ def save_and_verify(work: Work, chosen: Chosen) -> None:
         save.verify(folder, work.kind, values, chosen.sample_logits, work.place, work.study.goal.problem)
 
     work.run.on_main(do)
-
-
-def complete(work: Work, result: Result) -> Result:
-    """The result with what is known only at the end; the model's card is written from it."""
-    run = work.run
-    measured = device.peak_bytes(work.place)
-    seconds = {name: round(value, 3) for name, value in run.seconds.items()}
-    expected = work.plan.compute.expected_seconds
-    seconds |= {"predicted": expected} if expected is not None else {}
-    final = result.model_copy(
-        update={
-            "seconds": {**seconds, "total": round(run.elapsed(), 3)},
-            "peak_bytes": {"predicted": run.predicted_peak_bytes, "measured": measured},
-            "warnings": run.warnings,
-            "notes": run.notes,
-        }
-    )
-    text = card.model_card(work.plan, final)
-    (run.directory / "model" / "README.md").write_text(text, encoding="utf-8")
-    run.write(
-        Estimate(
-            predicted_peak_bytes=run.predicted_peak_bytes,
-            measured_peak_bytes=measured,
-            predicted_seconds=expected,
-            measured_seconds=run.elapsed(),
-        )
-    )
-    return final
 
 
 def environment(place: Device, run: RunContext) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import torch
 from recipes.parts import chat_format, checkpoints
 from recipes.parts.chat_format import Format
 from recipes.parts.device import Device
-from recipes.parts.errors import RecipeError
+from recipes.parts.errors import RecipeError, cannot_load, no_model
 from recipes.parts.methods import check_weight_files, find_blocks, zero_dropout
 from recipes.parts.starter import check_reachable, resolve
 from recipes.parts.token_loss import add_token_loss
@@ -104,7 +104,7 @@ def load(source: str, name: str, place: Device, method: Method) -> LanguageModel
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, AttributeError) as error:
         if isinstance(error, RuntimeError) and "out of memory" in str(error).lower():
             raise
-        raise _cannot_load(name, error) from error
+        raise cannot_load(name, error, "", ANOTHER_MODEL) from error
     if quantised is None:
         module.to(place.torch_device)
     return _ready(LanguageModel(module, chat_format.of(tokenizer), name, source, False, dropout))
@@ -186,26 +186,6 @@ def settle_generation(model: LanguageModel) -> None:
         do_sample=False,
         max_new_tokens=NEW_TOKENS,
     )
-
-
-def _cannot_load(name: str, error: Exception) -> RecipeError:
-    text = str(error)
-    if "trust_remote_code" in text:
-        return RecipeError(
-            "remote-code",
-            f"The model “{name}” needs code from its repository to be run.",
-            "Only architectures that are part of transformers are loaded; code of strangers is never run.",
-            ANOTHER_MODEL,
-        )
-    if "safetensors" in text and isinstance(error, OSError):
-        return RecipeError(
-            "unsafe-weights",
-            f"The model “{name}” holds no weights in safetensors files.",
-            "Other formats can run any code when they are opened, so they are not read.",
-            "Choose a model with model.safetensors (most have one).",
-        )
-    line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return RecipeError("model-not-usable", f"The model “{name}” cannot be loaded: {line[:300]}", "", ANOTHER_MODEL)
 
 
 # What trains
@@ -320,12 +300,7 @@ def load_saved(folder: Path, place: Device) -> LanguageModel:
     from transformers import AutoTokenizer, GenerationConfig
 
     if not (folder / "config.json").is_file():
-        raise RecipeError(
-            "no-model",
-            f"There is no model in {folder}.",
-            "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
-            "Start the run, and wait for its end.",
-        )
+        raise no_model(folder)
     if not (folder / ADAPTER_FILE).is_file():
         model = load(str(folder), str(folder), place, Method(name="full"))
         return model

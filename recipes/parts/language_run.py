@@ -15,23 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.events import Estimate, Result, Sample
+from recipes.events import Result, Sample
 from recipes.parts import (
     chat_format,
     checkpoints,
     device,
+    ending,
     language_card,
     language_figures,
     language_model,
     language_study,
-    methods,
     verdict,
 )
 from recipes.parts.chat_format import Encoded
 from recipes.parts.context import RunContext
 from recipes.parts.conversations import Example
 from recipes.parts.device import Device
-from recipes.parts.errors import RecipeError, Stopped
+from recipes.parts.errors import RecipeError
 from recipes.parts.language_figures import Losses
 from recipes.parts.language_model import LanguageModel
 from recipes.parts.language_study import LanguageStudy
@@ -159,47 +159,12 @@ def settings(plan: Plan) -> Settings:
 
 
 def learn(work: Work, train: Callable[[], Outcome]) -> Outcome:
-    """Run a training; what must not change is checked to be unchanged, bit for bit.
+    """Run a training, checked as every training is.
 
     Raises:
         RecipeError: `nan`, `no-step`, `weights-unchanged` or `frozen-changed`. Stopped: the best state is in `model/`.
     """
-    plan, run, model = work.plan, work.run, work.model
-    frozen = methods.weights_sha256(model.module, trainable=False)
-    outcome = train()
-    if methods.weights_sha256(model.module, trainable=False) != frozen:
-        raise RecipeError(
-            "frozen-changed",
-            "Weights that were to stay as they are have changed during the training.",
-            f"The method {plan.method.name} trains only a part of the model.",
-            "This is a fault of the program: report it.",
-        )
-    if outcome.stopped:
-        if outcome.quality is not None:
-            run.on_main(lambda: save_and_verify(work))
-        raise Stopped(outcome.steps, model_kept=outcome.quality is not None)
-    _check_it_moved(plan, outcome, run)
-    return outcome
-
-
-def _check_it_moved(plan: Plan, outcome: Outcome, run: RunContext) -> None:
-    """A training without a step, or whose weights are what they were, has failed."""
-    if outcome.steps == 0:
-        late = run.seconds_left() < SAVING_SECONDS
-        raise RecipeError(
-            "no-step",
-            "The training ended without a single step: "
-            + ("the time was over before it." if late else "there was nothing to do."),
-            "At least one step is needed to learn anything.",
-            "Allow more time (training.max_minutes), more epochs, or a smaller base model.",
-        )
-    if not outcome.moved:
-        raise RecipeError(
-            "weights-unchanged",
-            f"After {outcome.steps:,} steps every trained weight is what it was before.",
-            "Training changes weights; it cannot when the learning rate is too small to matter.",
-            f"Choose a higher learning rate than {plan.training.learning_rate:g}.",
-        )
+    return ending.learn(work.plan, work.run, work.model.module, train, lambda: save_and_verify(work), SAVING_SECONDS)
 
 
 # After it
@@ -284,25 +249,4 @@ def complete(work: Work, result: Result) -> Result:
             "What was saved is an adapter: a small file that changes the base model and needs it beside it. The card "
             "in model/ shows the three lines that load it; the export “merged” makes one whole model of both."
         )
-    measured = device.peak_bytes(work.place)
-    seconds = {name: round(value, 3) for name, value in run.seconds.items()}
-    expected = work.plan.compute.expected_seconds
-    seconds |= {"predicted": expected} if expected is not None else {}
-    final = result.model_copy(
-        update={
-            "seconds": {**seconds, "total": round(run.elapsed(), 3)},
-            "peak_bytes": {"predicted": run.predicted_peak_bytes, "measured": measured},
-            "warnings": run.warnings,
-            "notes": run.notes,
-        }
-    )
-    (run.directory / "model" / "README.md").write_text(language_card.model_card(work.plan, final), encoding="utf-8")
-    run.write(
-        Estimate(
-            predicted_peak_bytes=run.predicted_peak_bytes,
-            measured_peak_bytes=measured,
-            predicted_seconds=expected,
-            measured_seconds=run.elapsed(),
-        )
-    )
-    return final
+    return ending.complete(work.plan, run, work.place, result, language_card.model_card)

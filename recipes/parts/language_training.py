@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.language_model import LanguageModel
 from recipes.parts.linear_head import Quality
-from recipes.parts.steady import LARGEST_GRADIENT, LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
 
 CPU_TOKENS, GPU_TOKENS = 1024, 8192  # in memory at once; a CPU's matrix products are no faster with more
 EVALUATION_TOKENS = 4  # times as many where nothing is kept for the way back
@@ -73,10 +73,34 @@ class Settings:
     early_stopping: int | None
 
 
-class AnswersTrainer(Steady, SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer whose steps are cut by tokens, and whose loss is computed on answers alone."""
+class InPieces(Steady):
+    """A TRL trainer that gets one effective batch at a time, cuts it to what memory holds, and tells nobody."""
 
     loss_is_scaled_for_ga = True
+
+    def pieces(self, batch: dict[str, Any]) -> Sequence[dict[str, torch.Tensor]]:
+        """The batch, cut."""
+        raise NotImplementedError
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """One batch, a piece at a time; processes exchange gradients once, after the last of them."""
+        pieces = self.pieces(inputs)
+        total = torch.zeros((), device=self.args.device)
+        for number, piece in enumerate(pieces):
+            last = number == len(pieces) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                total += super().training_step(model, piece, num_items_in_batch)
+        return total
+
+    def _send_telemetry(self) -> None:
+        """Nothing about a person's run leaves their machine."""
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """The card is written once, at the end, by this project."""
+
+
+class AnswersTrainer(InPieces, SFTTrainer):  # type: ignore[misc]
+    """SFTTrainer whose steps are cut by tokens, and whose loss is computed on answers alone."""
 
     def __init__(self, job: Job, run: RunContext, place: Device, loader: Loader, watch: Watch, **kwargs: Any) -> None:
         self.job, self.place = job, place
@@ -92,12 +116,6 @@ class AnswersTrainer(Steady, SFTTrainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
 
-    def _send_telemetry(self) -> None:
-        """Nothing about a person's run leaves their machine."""
-
-    def create_model_card(self, *_: Any, **__: Any) -> None:
-        """The card is written once, at the end, by this project."""
-
     def judge(self) -> Quality:
         """Mean loss a token on the validation rows; smaller is better, so it is compared with its sign turned."""
         job = self.job
@@ -105,22 +123,13 @@ class AnswersTrainer(Steady, SFTTrainer):  # type: ignore[misc]
         loss = float(losses.sum() / max(1, job.encoded.learned[job.validation].sum()))
         return Quality("loss", loss, loss)
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
-        """Learned tokens of the effective batch over all processes."""
-        count = torch.stack([(batch["labels"][:, 1:] != IGNORED).sum() for batch in batch_samples]).sum().to(device)
-        if self.run.world_size > 1:
-            torch.distributed.all_reduce(count)
-        return count.clamp(min=1)
+    def units(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Learned tokens."""
+        return (batch["labels"][:, 1:] != IGNORED).sum()
 
-    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        """One batch, a few rows at a time; processes exchange gradients once, after the last of them."""
-        pieces = pieces_of(inputs, self.job)
-        total = torch.zeros((), device=self.args.device)
-        for number, piece in enumerate(pieces):
-            last = number == len(pieces) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                total += super().training_step(model, piece, num_items_in_batch)
-        return total
+    def pieces(self, batch: dict[str, Any]) -> Sequence[dict[str, torch.Tensor]]:
+        """A few rows at a time."""
+        return pieces_of(batch, self.job)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -267,8 +276,8 @@ def fine_tune(
     )
     watch = Watch(run, pace, job.model.module, schedule, memory)
     watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
-    arguments = plain_arguments(
-        SFTConfig, settings, place, folder, job.checkpointing,
+    arguments = steady.arguments(
+        settings, place, folder, rows=settings.batch_size, kind=SFTConfig, activation_checkpointing=job.checkpointing,
         max_length=encoded.max_length, packing=False, dataset_kwargs={"skip_prepare_dataset": True},
     )  # fmt: skip
     trainer = AnswersTrainer(
@@ -279,52 +288,11 @@ def fine_tune(
     return steady.train(trainer, watch, folder)
 
 
-def optimizer_for(module: Any, settings: Settings, schedule: Schedule, place: Device) -> tuple[Any, Any]:
+def optimizer_for(module: Any, settings: Settings, schedule: Schedule, place: Device) -> Any:
     """AdamW; biases and norms do not decay."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {"params": [each for each in trained if each.ndim >= 2], "weight_decay": settings.weight_decay},
         {"params": [each for each in trained if each.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=settings.learning_rate,
-        fused=place.torch_device.type in ("cpu", "cuda"),
-    )
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-
-
-def plain_arguments(kind: Any, settings: Settings, place: Device, folder: Path, checkpointing: bool, **own: Any) -> Any:
-    """Arguments of a TRL trainer that leaves clock, batches, evaluations and checkpoints to `steady`.
-
-    Args:
-        kind: SFTConfig, DPOConfig; own: what only that one has.
-    """
-    arguments = kind(
-        output_dir=str(folder),
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=1,
-        learning_rate=settings.learning_rate,
-        max_grad_norm=LARGEST_GRADIENT,
-        bf16=place.precision == "bfloat16",
-        fp16=place.precision == "float16",
-        use_cpu=place.is_cpu,
-        seed=settings.seed,
-        activation_checkpointing=checkpointing,
-        eval_strategy="no",
-        save_strategy="no",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        dataloader_pin_memory=not place.is_cpu,
-        ddp_find_unused_parameters=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
-        **own,
-    )
-    _ = arguments.device  # counts the GPUs …
-    arguments._n_gpu = min(1, arguments._n_gpu)  # … of which one process uses one: more of them are more processes
-    return arguments
+    return steady.optimizer(groups, settings.learning_rate, schedule, place)

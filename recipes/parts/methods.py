@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from recipes.parts import places
-from recipes.parts.errors import RecipeError
+from recipes.parts.errors import RecipeError, cannot_load
 from recipes.parts.modality import Modality
 from recipes.plan import Method
 
@@ -200,21 +200,8 @@ def _unsafe(name: str, files: str) -> RecipeError:
 
 
 def _cannot_load(name: str, error: Exception, kind: Modality) -> RecipeError:
-    text = str(error)
-    if "trust_remote_code" in text:
-        return RecipeError(
-            "remote-code",
-            f"The model “{name}” needs code from its repository to be run.",
-            "Only architectures that are part of transformers are loaded; code of strangers is never run.",
-            kind.another_model,
-        )
-    if "safetensors" in text and isinstance(error, OSError):
-        return _unsafe(name, "no .safetensors file")
-    first_line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return RecipeError(
-        "model-not-usable", f"The model “{name}” cannot be loaded to classify {kind.many}: {first_line[:300]}",
-        "", kind.another_model,
-    )  # fmt: skip
+    found = cannot_load(name, error, f" to classify {kind.many}", kind.another_model)
+    return _unsafe(name, "no .safetensors file") if found.code == "unsafe-weights" else found
 
 
 def _describe_labels(config: Any, labels: list[str], problem: str) -> None:

@@ -177,6 +177,26 @@ class Modality(ABC):
             source: a folder or Hub id; no code of the repository is run.
         """
 
+    def processor_by(self, auto: Any, source: str, what: str, brings: str) -> Any:
+        """What an Auto class finds in the model's files.
+
+        Args:
+            what: is prepared, in a word; brings: what a model for it has.
+
+        Raises:
+            RecipeError: `model-not-usable`.
+        """
+        try:
+            return auto.from_pretrained(source, trust_remote_code=False)
+        except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+            raise RecipeError(
+                "model-not-usable",
+                f"The model “{source}” does not say how it wants {what} prepared: {reason}",
+                brings,
+                self.another_model,
+            ) from error
+
     @abstractmethod
     def save_processor(self, processor: Any, folder: Path, max_length: int) -> None:
         """Write it beside the weights, for plain transformers to load.

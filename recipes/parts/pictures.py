@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from recipes.events import Mistake
-from recipes.parts import data, decoding, folding, linear_head, looking
+from recipes.parts import data, decoding, folding, looking, probe
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
 from recipes.parts.copies import components, count_of
@@ -195,15 +195,8 @@ class PictureKind(Modality):
         values = {int(row): None for row in (*known, *test)}
         found = statistics(pictures.pixels, pictures.index[list(values)])
         place = {row: number for number, row in enumerate(values)}
-        at = [np.array([place[int(row)] for row in each], dtype=np.int64) for each in (rows, known, test)]
-        goal = study.goal
-        how: dict[str, Any] = {"problem": goal.problem, "classes": len(goal.names), "balanced": goal.balanced}
-        strength = 0.1
-        if validation is not None and len(validation):
-            pairs = [(np.arange(len(rows)), np.arange(len(rows), len(known)))]
-            strength, _ = linear_head.choose_strength(found[at[1]], study.labels(known), pairs, **how)
-        head = linear_head.fit(found[at[1]], study.labels(known), strength=strength, **how)
-        return linear_head.predict(head.logits(found[at[2]]), goal.problem)
+        at = [np.array([place[int(row)] for row in each], dtype=np.int64) for each in (known, test)]
+        return probe.answers_from(study, found[at[0]], rows, validation, found[at[1]])
 
     # What people see
 
@@ -246,16 +239,8 @@ class PictureKind(Modality):
         """
         from transformers import AutoImageProcessor
 
-        try:
-            return AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
-        except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            raise RecipeError(
-                "model-not-usable",
-                f"The model “{source}” does not say how it wants pictures prepared: {reason}",
-                "A model for pictures brings a file preprocessor_config.json, or is one of timm's (package timm).",
-                self.another_model,
-            ) from error
+        brings = "A model for pictures brings a file preprocessor_config.json, or is one of timm's (package timm)."
+        return self.processor_by(AutoImageProcessor, source, "pictures", brings)
 
     def save_processor(self, processor: Any, folder: Path, max_length: int) -> None:
         """The image processor; timm's lies in the model's configuration."""

@@ -8,9 +8,8 @@ other less, measured against the model before the training. That reference is as
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,9 @@ from recipes.parts.chat_format import IGNORED, Encoded, padded
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.language_model import LanguageModel
-from recipes.parts.language_training import Settings, answer_losses, optimizer_for, plain_arguments
+from recipes.parts.language_training import InPieces, Settings, answer_losses, optimizer_for
 from recipes.parts.linear_head import Quality
-from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Watch
 
 BETA = 0.1  # how strongly the model is held to what it was (DPO paper)
 
@@ -83,10 +82,8 @@ class Job:
     test_cost: float = 0.0
 
 
-class PreferenceTrainer(Steady, DPOTrainer):  # type: ignore[misc]
+class PreferenceTrainer(InPieces, DPOTrainer):  # type: ignore[misc]
     """DPOTrainer whose steps are cut by tokens and whose reference is known beforehand."""
-
-    loss_is_scaled_for_ga = True
 
     def __init__(self, job: Job, run: RunContext, place: Device, loader: Loader, watch: Watch, **kwargs: Any) -> None:
         self.job, self.place = job, place
@@ -113,34 +110,15 @@ class PreferenceTrainer(Steady, DPOTrainer):  # type: ignore[misc]
         """The reference is known already."""
         return dataset
 
-    def _send_telemetry(self) -> None:
-        """Nothing about a person's run leaves their machine."""
-
-    def create_model_card(self, *_: Any, **__: Any) -> None:
-        """The card is written once, at the end, by this project."""
-
     def judge(self) -> Quality:
         """Mean loss a pair on the validation rows."""
         margins = margins_of(self.job.model, self.job.pairs, self.job.validation, self.place, self.run)
         loss = float(np.logaddexp(0.0, -margins).mean())
         return Quality("loss", loss, loss)
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
-        """Pairs of the effective batch over all processes, fillers not counted."""
-        count = torch.stack([batch["real"].sum() for batch in batch_samples]).sum().to(device)
-        if self.run.world_size > 1:
-            torch.distributed.all_reduce(count)
-        return count.clamp(min=1)
-
-    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        """One batch, a few pairs at a time; processes exchange gradients once, after the last of them."""
-        pieces = list(pieces_of(inputs, self.job))
-        total = torch.zeros((), device=self.args.device)
-        for number, piece in enumerate(pieces):
-            last = number == len(pieces) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                total += super().training_step(model, piece, num_items_in_batch)
-        return total
+    def pieces(self, batch: dict[str, Any]) -> Sequence[dict[str, torch.Tensor]]:
+        """A few pairs at a time."""
+        return list(pieces_of(batch, self.job))
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -215,8 +193,8 @@ def fine_tune(
     )
     watch = Watch(run, pace, job.model.module, schedule, memory)
     watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
-    arguments = plain_arguments(
-        DPOConfig, settings, place, folder, job.checkpointing,
+    arguments = steady.arguments(
+        settings, place, folder, rows=settings.batch_size, kind=DPOConfig, activation_checkpointing=job.checkpointing,
         beta=BETA, max_length=job.pairs.encoded.max_length, precompute_ref_log_probs=True,
     )  # fmt: skip
     trainer = PreferenceTrainer(

@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from recipes.parts.conversations import Example, Message, Reading, check_columns, messages_of, refuse_nothing
-from recipes.parts.data import Record, join_text
+from recipes.parts.conversations import Example, Message, Reading, messages_of, refuse_nothing
+from recipes.parts.data import Record, check_columns, join_text
 from recipes.plan import Plan
 
 _TURN = re.compile(r"\n*(Human|Assistant):[ \t]*")
@@ -44,7 +44,7 @@ def read(records: list[Record], plan: Plan, file_name: str) -> Reading:
     Raises:
         RecipeError: `column-missing` or `no-usable-rows`.
     """
-    check_columns(records, plan, file_name)
+    check_columns(records, plan, file_name, plan.data.columns)
     group = plan.column("group")
     reading = Reading()
     for number, record in enumerate(records, start=1):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.parts import linear_head, metrics, splits
+from recipes.parts.baselines import Predictions
 from recipes.parts.features import Features
 from recipes.parts.linear_head import LinearHead, Quality
 from recipes.parts.methods import Pooling
@@ -117,6 +118,26 @@ def fit(study: Study, values: NDArray[Any], rows: NDArray[Any], strength: float)
         strength=strength,
         balanced=goal.balanced,
     )
+
+
+def answers_from(
+    study: Study, values: NDArray[Any], rows: NDArray[Any], validation: NDArray[Any] | None, asked: NDArray[Any]
+) -> Predictions:
+    """A linear model on simple statistics; its strength is chosen on the validation rows, which it then learns too.
+
+    Args:
+        values: shape (len(rows) + len(validation), width): statistics of both, in this order.
+        rows, validation: row indices; asked: statistics of the rows to answer, shape (n, width).
+    """
+    goal = study.goal
+    known = rows if validation is None else np.concatenate([rows, validation])
+    how: dict[str, Any] = {"problem": goal.problem, "classes": len(goal.names), "balanced": goal.balanced}
+    strength = 0.1
+    if validation is not None and len(validation):
+        pairs = [(np.arange(len(rows)), np.arange(len(rows), len(known)))]
+        strength, _ = linear_head.choose_strength(values, study.labels(known), pairs, **how)
+    head = linear_head.fit(values, study.labels(known), strength=strength, **how)
+    return linear_head.predict(head.logits(asked), goal.problem)
 
 
 def quality(study: Study, logits: NDArray[Any], rows: NDArray[Any]) -> Quality:

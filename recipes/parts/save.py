@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from recipes.parts import checkpoints, places
 from recipes.parts.device import Device
-from recipes.parts.errors import RecipeError
+from recipes.parts.errors import RecipeError, no_model
 from recipes.parts.linear_head import predict
 from recipes.parts.methods import HEAD_FILE, Classifier, MeanPooledClassifier
 from recipes.parts.modality import Modality
@@ -79,12 +79,7 @@ def load(folder: Path, kind: Modality, device: Device | None = None) -> Classifi
         RecipeError: `no-model`; or the adapter's base model cannot be had.
     """
     if not (folder / "config.json").is_file():
-        raise RecipeError(
-            "no-model",
-            f"There is no model in {folder}.",
-            "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
-            "Start the run, and wait for its end.",
-        )
+        raise no_model(folder)
     places.know(folder)
     processor = kind.load_processor(str(folder))
     is_adapter, has_head = (folder / ADAPTER_FILE).is_file(), (folder / HEAD_FILE).is_file()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from recipes.events import Mistake
-from recipes.parts import audio, data, device, linear_head, speech_models
+from recipes.parts import audio, data, device, probe, speech_models
 from recipes.parts.audio import Clips
 from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
@@ -218,14 +218,7 @@ class SoundKind(Modality):
         clips, place = study.material
         known = rows if validation is None else np.concatenate([rows, validation])
         found = np.stack([statistics(clips.samples(place[name])) for name in study.inputs(np.arange(len(study.rows)))])
-        goal = study.goal
-        how: dict[str, Any] = {"problem": goal.problem, "classes": len(goal.names), "balanced": goal.balanced}
-        strength = 0.1
-        if validation is not None and len(validation):
-            pairs = [(np.arange(len(rows)), np.arange(len(rows), len(known)))]
-            strength, _ = linear_head.choose_strength(found[known], study.labels(known), pairs, **how)
-        head = linear_head.fit(found[known], study.labels(known), strength=strength, **how)
-        return linear_head.predict(head.logits(found[test]), goal.problem)
+        return probe.answers_from(study, found[known], rows, validation, found[test])
 
     def illustrate(self, run: RunContext, study: Study, mistakes: list[Mistake]) -> list[Mistake]:
         """Each mistake with its recording."""
@@ -254,16 +247,8 @@ class SoundKind(Modality):
         """
         from transformers import AutoFeatureExtractor
 
-        try:
-            return AutoFeatureExtractor.from_pretrained(source, trust_remote_code=False)
-        except (OSError, ValueError, ImportError, KeyError, AttributeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            raise RecipeError(
-                "model-not-usable",
-                f"The model “{source}” does not say how it wants sound prepared: {reason}",
-                "A model for sound brings a file preprocessor_config.json.",
-                self.another_model,
-            ) from error
+        brings = "A model for sound brings a file preprocessor_config.json."
+        return self.processor_by(AutoFeatureExtractor, source, "sound", brings)
 
     def save_processor(self, processor: Any, folder: Path, max_length: int) -> None:
         """The feature extractor; it carries the window."""

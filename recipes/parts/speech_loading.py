@@ -23,7 +23,7 @@ from torch import nn
 
 from recipes.parts import checkpoints, methods
 from recipes.parts.device import Device
-from recipes.parts.errors import RecipeError
+from recipes.parts.errors import RecipeError, cannot_load, no_model
 from recipes.parts.speech_models import (
     ROWS_A_BATCH,
     Letters,
@@ -68,7 +68,7 @@ def load(source: str, name: str, place: Device, texts: Sequence[str] = (), *, no
     except RecipeError:
         raise
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise _cannot_load(name, error) from error
+        raise cannot_load(name, error, " for writing down speech", ANOTHER_MODEL) from error
     model.dropout = dropout
     model.module.to(place.torch_device)
     model.module.eval()
@@ -210,29 +210,6 @@ def _keep_known_letters(module: Any, source: str, known: dict[str, int], letters
                 module.lm_head.bias[letters[letter]] = old.lm_head.bias[number]
 
 
-def _cannot_load(name: str, error: Exception) -> RecipeError:
-    text = str(error)
-    if "trust_remote_code" in text:
-        return RecipeError(
-            "remote-code",
-            f"The model “{name}” needs code from its repository to be run.",
-            "Only architectures that are part of transformers are loaded; code of strangers is never run.",
-            ANOTHER_MODEL,
-        )
-    if "safetensors" in text and isinstance(error, OSError):
-        return RecipeError(
-            "unsafe-weights",
-            f"The model “{name}” holds no weights in safetensors files.",
-            "Other formats can run any code when they are opened, so they are not read.",
-            "Choose a model with model.safetensors (most have one).",
-        )
-    line = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
-    return RecipeError(
-        "model-not-usable", f"The model “{name}” cannot be loaded for writing down speech: {line[:300]}", "",
-        ANOTHER_MODEL,
-    )  # fmt: skip
-
-
 # What trains
 
 
@@ -332,12 +309,7 @@ def load_saved(folder: Path, place: Device) -> SpeechModel:
         RecipeError: `no-model`; or the adapter's base model cannot be had.
     """
     if not (folder / "config.json").is_file():
-        raise RecipeError(
-            "no-model",
-            f"There is no model in {folder}.",
-            "A run keeps its model there once it has finished, or was stopped after its first evaluation.",
-            "Start the run, and wait for its end.",
-        )
+        raise no_model(folder)
     if not (folder / ADAPTER_FILE).is_file():
         return load(str(folder), str(folder), place)
     return _load_adapter(folder, place)

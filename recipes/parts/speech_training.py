@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from recipes.parts import checkpoints, speech_metrics, steady
@@ -29,7 +28,7 @@ from recipes.parts.linear_head import Quality
 from recipes.parts.methods import micro_batches
 from recipes.parts.speech_metrics import Normaliser
 from recipes.parts.speech_models import IGNORED, Sounds, SpeechModel
-from recipes.parts.steady import LARGEST_GRADIENT, LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
 
 NO_DECAY = ("bias", "layer_norm.weight", "norm.weight")
 WINDOW_STEP = 2.0  # seconds: windows are whole multiples of it
@@ -96,12 +95,9 @@ class SpeechTrainer(Steady):  # type: ignore[misc]
         loss: float = run.on_main(lambda: mean_loss(job.model, job.sounds, job.labels, rows, self.place))
         return Quality(job.metric, counts.rate(job.metric), loss)
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
-        """Tokens (or recordings) of the effective batch over all processes, fillers not counted."""
-        count = torch.stack([self.job.model.units(batch["labels"]) for batch in batch_samples]).sum().to(device)
-        if self.run.world_size > 1:
-            torch.distributed.all_reduce(count)
-        return count.clamp(min=1)
+    def units(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Tokens (or recordings), fillers not counted."""
+        return self.job.model.units(batch["labels"])
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -196,51 +192,18 @@ def fine_tune(
         watch.evaluate_every = max(steps_an_epoch, steady.evaluations(steps_an_epoch, schedule.total_steps))
         trainer = SpeechTrainer(
             job, run, place, loader, watch,
-            args=_arguments(settings, place, folder, micro, accumulation),
+            args=steady.arguments(
+                settings, place, folder, rows=micro, accumulation=accumulation, weight_decay=settings.weight_decay
+            ),
             optimizers=_optimizer(job, settings, schedule, place),
         )  # fmt: skip
         return steady.train(trainer, watch, folder)
 
 
-def _optimizer(job: Job, settings: Settings, schedule: Schedule, place: Device) -> tuple[Any, Any]:
+def _optimizer(job: Job, settings: Settings, schedule: Schedule, place: Device) -> Any:
     """AdamW; biases and norms do not decay."""
     trained = [(name, each) for name, each in job.model.module.named_parameters() if each.requires_grad]
     plain = [each for name, each in trained if name.endswith(NO_DECAY)]
     decayed = [each for name, each in trained if not name.endswith(NO_DECAY)]
-    groups = [
-        {"params": params, "weight_decay": decay}
-        for params, decay in ((decayed, settings.weight_decay), (plain, 0.0))
-        if params
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=place.torch_device.type in ("cpu", "cuda"))
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-
-
-def _arguments(settings: Settings, place: Device, folder: Path, micro: int, accumulation: int) -> TrainingArguments:
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulation,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=LARGEST_GRADIENT,
-        bf16=place.precision == "bfloat16",
-        fp16=place.precision == "float16",
-        use_cpu=place.is_cpu,
-        seed=settings.seed,
-        eval_strategy="no",
-        save_strategy="no",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        dataloader_pin_memory=not place.is_cpu,
-        ddp_find_unused_parameters=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
-    )
-    _ = arguments.device  # counts the GPUs …
-    arguments._n_gpu = min(1, arguments._n_gpu)  # … of which one process uses one: more of them are more processes
-    return arguments
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return steady.optimizer(groups, settings.learning_rate, schedule, place)

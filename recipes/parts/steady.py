@@ -24,11 +24,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Sampler
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from recipes.events import Checkpoint, Metric
 from recipes.parts import checkpoints
 from recipes.parts.context import RunContext
+from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError
 from recipes.parts.linear_head import Quality
 from recipes.parts.methods import load_trainable, trainable_state
@@ -215,6 +216,18 @@ class Steady(Trainer):  # type: ignore[misc]
     def cost(self, batch: dict[str, Any]) -> int:
         """What a batch costs, in any unit that is proportional to time: padded tokens, pixels, samples."""
         return int(next(iter(batch.values())).numel())
+
+    def units(self, batch: dict[str, Any]) -> torch.Tensor:
+        """What the loss of a batch is divided by, shape (): its rows, fillers not counted."""
+        count: torch.Tensor = batch["real"].sum()
+        return count
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        """Units of the effective batch over all processes."""
+        count = torch.stack([self.units(batch) for batch in batch_samples]).sum().to(device)
+        if self.run.world_size > 1:
+            torch.distributed.all_reduce(count)
+        return count.clamp(min=1)
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> Any:
         """The micro-batches of one step; their cost is what the clock counts by."""
@@ -516,3 +529,50 @@ def resume_from(folder: Path, watch: Watch) -> Path | None:
 def evaluations(steps_an_epoch: int, total_steps: int) -> int:
     """Steps between two evaluations: two an epoch, but not more than 60 in all."""
     return max(1, steps_an_epoch // EVALUATIONS_AN_EPOCH, total_steps // MOST_EVALUATIONS)
+
+
+def arguments(
+    settings: Any, device: Device, folder: Path, *, rows: int, accumulation: int = 1, kind: Any = TrainingArguments,
+    **own: Any,
+) -> Any:  # fmt: skip
+    """Arguments of a trainer that leaves clock, batches, evaluations and checkpoints to this module.
+
+    Args:
+        settings: epochs, learning_rate and seed of a recipe's `Settings`.
+        rows, accumulation: rows in memory at once, and how many times so many make a step.
+        kind: TrainingArguments or a child of it; own: what only this training sets.
+    """
+    found = kind(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=rows,
+        gradient_accumulation_steps=accumulation,
+        learning_rate=settings.learning_rate,
+        seed=settings.seed,
+        max_grad_norm=LARGEST_GRADIENT,
+        bf16=device.precision == "bfloat16",
+        fp16=device.precision == "float16",
+        use_cpu=device.is_cpu,
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        dataloader_pin_memory=not device.is_cpu,
+        ddp_find_unused_parameters=False,
+        disable_tqdm=True,
+        report_to="none",
+        log_level="error",
+        **own,
+    )
+    _ = found.device  # counts the GPUs …
+    found._n_gpu = min(1, found._n_gpu)  # … of which one process uses one: more of them are more processes
+    return found
+
+
+def optimizer(groups: list[dict[str, Any]], learning_rate: float, schedule: Schedule, device: Device) -> Any:
+    """AdamW over groups of parameters (empty ones are left out), and its schedule: a pair for a trainer."""
+    filled = [group for group in groups if group["params"]]
+    found = torch.optim.AdamW(filled, lr=learning_rate, fused=device.torch_device.type in ("cpu", "cuda"))
+    return found, torch.optim.lr_scheduler.LambdaLR(found, schedule)

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
-from transformers import TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from recipes.parts import checkpoints, steady
@@ -98,13 +97,6 @@ class ClassifierTrainer(Steady):  # type: ignore[misc]
     def cost(self, batch: dict[str, Any]) -> int:
         """Rows times the costliest of them, in the unit of `Inputs.lengths`."""
         return self.job.encoded.cost(batch)
-
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
-        """Rows of the effective batch over all processes, fillers not counted."""
-        count = torch.stack([batch["real"].sum() for batch in batch_samples]).sum().to(device)
-        if self.run.world_size > 1:
-            torch.distributed.all_reduce(count)
-        return count
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -199,13 +191,15 @@ def fine_tune(
     watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
     trainer = ClassifierTrainer(
         job, run, device, loader, watch,
-        args=_arguments(settings, device, folder, micro, accumulation),
+        args=steady.arguments(
+            settings, device, folder, rows=micro, accumulation=accumulation, weight_decay=settings.weight_decay
+        ),
         optimizers=_optimizer(job, settings, schedule, device),
     )  # fmt: skip
     return steady.train(trainer, watch, folder)
 
 
-def _optimizer(job: Job, settings: Settings, schedule: Schedule, device: Device) -> tuple[Any, Any]:
+def _optimizer(job: Job, settings: Settings, schedule: Schedule, device: Device) -> Any:
     job.classifier.module.to(device.torch_device)
     groups = parameter_groups(
         job.classifier.module,
@@ -214,35 +208,4 @@ def _optimizer(job: Job, settings: Settings, schedule: Schedule, device: Device)
         weight_decay=settings.weight_decay,
         layer_decay=settings.layer_decay,
     )
-    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=device.torch_device.type in ("cpu", "cuda"))
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-
-
-def _arguments(settings: Settings, device: Device, folder: Path, micro: int, accumulation: int) -> TrainingArguments:
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=settings.epochs,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulation,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        max_grad_norm=LARGEST_GRADIENT,
-        bf16=device.precision == "bfloat16",
-        fp16=device.precision == "float16",
-        use_cpu=device.is_cpu,
-        seed=settings.seed,
-        eval_strategy="no",
-        save_strategy="no",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        dataloader_pin_memory=not device.is_cpu,
-        ddp_find_unused_parameters=False,
-        disable_tqdm=True,
-        report_to="none",
-        log_level="error",
-    )
-    _ = arguments.device  # counts the GPUs …
-    arguments._n_gpu = min(1, arguments._n_gpu)  # … of which one process uses one: more of them are more processes
-    return arguments
+    return steady.optimizer(groups, settings.learning_rate, schedule, device)
