@@ -130,6 +130,9 @@ def chat(
     reader_model: ReaderModelOption = None,
 ) -> None:
     """Open the chat in the browser (the default)."""
+    from assistant.ui.lean import without_pyarrow
+
+    without_pyarrow()
     from assistant.chat.llm import from_environment
 
     with opened(home, demo=demo, reader=from_environment(reader_url, reader_model)) as session:
