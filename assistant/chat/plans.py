@@ -19,7 +19,12 @@ from recipes.plan import Plan
 
 SPAM = example("spam")
 #: Tasks that have a recipe. The others can be planned and talked about.
-RUNNABLE_TASKS = frozenset({"text-classification", "image-classification", "text-generation", "preference-tuning"})
+RUNNABLE_TASKS = frozenset(
+    {
+        "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
+        "text-generation", "preference-tuning",
+    }
+)  # fmt: skip
 #: A guess from this score on is taken without a question (as in `data.guesses`).
 SURE = 0.6
 #: Another reading is worth a question when its score is at least this.
