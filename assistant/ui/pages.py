@@ -61,7 +61,9 @@ class Pages:
         self.session = session
         shipped = {name: examples.example(name) for name in examples.example_names()}
         cards = [render.Example(name, one.title, one.description) for name, one in shipped.items()]
-        self._welcome = render.Block("assistant", render.welcome(cards, demo=session.limits.demo))
+        self._welcome = render.Block(
+            "assistant", render.welcome(cards, demo=session.limits.demo, reader=session.reader is not None)
+        )
         self._drawn: OrderedDict[str, Drawn] = OrderedDict()
         self._runs: OrderedDict[tuple[str, str], tuple[float, render.RunShown | None]] = OrderedDict()
         self._caught_up: dict[str, float] = {}

@@ -321,6 +321,7 @@ CHOICES = {
     "training.warmup": "Warm-up",
     "training.weight_decay": "Weight decay",
     "training.layer_decay": "Layer decay",
+    "training.augmentation": "Varies the pictures",
     "evaluation.validation_fraction": "Rows that steer it",
     "evaluation.baselines": "Must beat",
     "compute.target": "Runs on",
@@ -352,19 +353,23 @@ def plan_card(reply: Reply) -> str:
 
 
 def _plan_title(plan: Plan) -> str:
+    one = {"image-classification": "picture", "audio-classification": "recording"}.get(plan.task or "", "text")
     what = {
-        "single_label_classification": "sort texts into classes",
-        "multi_label_classification": "give texts their labels",
-        "regression": "predict a number from a text",
+        "single_label_classification": f"sort {one}s into classes",
+        "multi_label_classification": f"give {one}s their labels",
+        "regression": f"predict a number from a {one}",
     }
     return "Plan: " + what.get(plan.problem or "", (plan.task or "fine-tune a model").replace("-", " "))
 
 
 def _plan_subtitle(plan: Plan) -> str:
-    text, label = " + ".join(plan.column("text")), " + ".join(plan.column("label"))
-    columns = f"reads “{text}”, learns “{label}”" if text and label else ""
+    read = next((" + ".join(plan.column(role)) for role in ("text", "image", "audio") if plan.column(role)), "")
+    label = " + ".join(plan.column("label"))
+    columns = f"reads “{read}”, learns “{label}”" if read and label else ""
     source = plan.data.name or plan.data.source or ""
-    return ", ".join(part for part in (f"from {source}" if source else "", columns) if part)
+    test = plan.data.test_name or plan.data.test_source or ""
+    parts = (f"from {source}" if source else "", f"tested on {test}" if test else "", columns)
+    return ", ".join(part for part in parts if part)
 
 
 def _choice(path: str, title: str, plan: Plan) -> str:
@@ -393,6 +398,8 @@ def _value(path: str, plan: Plan) -> str:
         return f"{value:g} minutes"
     if path == "training.early_stopping":
         return f"after {_many(value, 'evaluation')} without gain"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if path == "evaluation.metric":
         return words.metric_name(value)
     if path == "evaluation.baselines":
@@ -656,18 +663,25 @@ _CARDS: dict[str, Callable[[Reply], str]] = {
 # ---------------------------------------------------------------- the welcome
 
 
-def welcome(examples: Sequence[Example], *, demo: bool = False) -> str:
-    """What the assistant does, in three lines, and examples to click."""
+def welcome(examples: Sequence[Example], *, demo: bool = False, reader: bool = False) -> str:
+    """What the assistant does, in three lines, and examples to click.
+
+    Args:
+        reader: a second reader is on; what it is sent is told below the box.
+    """
     cards = "".join(
         f'<button type="button" class="fa-example" data-example="{keep(example.name)}"><b>{keep(example.title)}</b>'
         f"<span>{keep(example.text)}</span></button>"
         for example in examples
     )
-    note = (
-        "This is a public demo: small files, short runs, nothing is kept for long. Do not upload anything private."
-        if demo
-        else "Everything stays on this machine. No account, no key, no network needed."
-    )
+    if demo:
+        note = (
+            "This is a public demo: small files, short runs, nothing is kept for long. Do not upload anything private."
+        )
+    elif reader:
+        note = "Your files stay on this machine. No account needed. What a second reader is sent stands below the box."
+    else:
+        note = "Everything stays on this machine. No account, no key, no network needed."
     return (
         '<div class="fa-welcome"><h1>What should the model learn?</h1>'
         "<p>Drop in a file of texts, pictures, recordings or chats with their labels or answers, and say in your own "

@@ -86,6 +86,7 @@ def test_the_welcome_offers_its_examples() -> None:
     found = Markup(render.welcome(examples))
     assert ("data-example", "spam") in found.attributes and "Sort spam" in found.text
     assert {"script", "img"}.isdisjoint(found.tags) and found.tags.count("button") == 2
+    assert "Everything stays on this machine" not in render.welcome([], reader=True)
     assert "public demo" in render.welcome([], demo=True) and render.view([], {}) == []
 
 
