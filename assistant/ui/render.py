@@ -177,10 +177,12 @@ def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str) -> str:
     if reply.card == "concept":
         return _article("concept", f'<div class="fa-text">{markdown(reply.text)}</div>', _picture(reply, runs))
     draw = _CARDS.get(reply.card or "")
-    if draw is None and reply.card != "files":
+    if draw is None and reply.card not in ("files", "data"):
         return ""
     try:
-        return draw(reply) if draw is not None else files_card(reply, chat)
+        if draw is None:
+            return data_card(reply, chat) if reply.card == "data" else files_card(reply, chat)
+        return draw(reply)
     except (KeyError, TypeError, ValueError, AttributeError):
         return ""  # the text is whole by itself
 
@@ -210,8 +212,12 @@ def download_card(reply: Reply) -> str:
     return _article("download", f"<p>{escape(reply.text)}</p>", bar, f'<p class="fa-sub">{escape(much)}</p>')
 
 
-def data_card(reply: Reply) -> str:
-    """What the file holds: size, columns with the roles found, the labels with their counts, a sample, the findings."""
+def data_card(reply: Reply, chat: str = "") -> str:
+    """What the file holds: size, columns with the roles found, the labels with their counts, a sample, the findings.
+
+    Args:
+        chat: the conversation's id: with it, the first recordings of an archive can be heard.
+    """
     file = reply.data.get("file", reply.data)
     profile, guesses = file["profile"], file.get("guesses") or []
     roles = _roles(guesses[0]["columns"] if guesses else {})
@@ -227,7 +233,7 @@ def data_card(reply: Reply) -> str:
         header,
         f'<ul class="fa-columns">{"".join(_column(column, roles) for column in columns[:MAX_COLUMNS])}</ul>',
         f"<section><h4>Labels in “{escape(str(label['name']))}”</h4>{counted}</section>" if label and counted else "",
-        _sample(profile.get("sample") or [], [column["name"] for column in columns]),
+        _sample(profile.get("sample") or [], [column["name"] for column in columns], _players(file, chat)),
         _findings(file.get("findings") or []),
     )
 
@@ -265,7 +271,17 @@ def _label_counts(column: Mapping[str, Any] | None) -> str:
     return plots.counts(rows[:MAX_LABELS], sum(number for _, number in rows)) + more
 
 
-def _sample(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+def _players(file: Mapping[str, Any], chat: str) -> tuple[str, str] | None:
+    """The column of a zip that names recordings, and what their addresses begin with; None where nothing can be heard."""
+    upload = str(file.get("id") or "")
+    if file["profile"].get("format") != "zip-audio" or not chat or not _UPLOAD.fullmatch(upload):
+        return None
+    return "audio", f"sound/{upload}/"
+
+
+def _sample(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], players: tuple[str, str] | None = None, chat: str = ""
+) -> str:
     if not rows:
         return ""
     shown = [str(name) for name in names[:6]]
