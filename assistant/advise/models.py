@@ -134,7 +134,7 @@ def _starter_reason(model: Model, why: str, task: Task) -> str:
     if not model.package:  # to be downloaded once
         here = f"It needs no model hub: its weights come as a package ({model.download_mb:.0f} MB)"
     else:
-        here = f"It is installed here, so {why}"
+        here = f"It comes as a Python package, so {why}"
     return (
         f"{here}; with {model.size_text} parameters a processor can train it in minutes. "
         f"Runner-up with a network and a graphics card: {other}, often a little more accurate."

@@ -196,7 +196,7 @@ def _unfreeze(result: Result, plan: Plan | None) -> Proposal | None:
     layers = {"method.layers": _half(plan)} if method == "last_layers" else {}
     return Proposal(
         f"Train {what}: so far the pretrained model stayed frozen and only a new last layer was fitted, on "
-        f"{many(train, 'row')}. It gains most where your texts differ from what the model knows.",
+        f"{many(train, 'row')}. It gains most where your rows differ from what the model knows.",
         gain="How much cannot be read from this run. It starts from this last layer and is kept only if it does better "
         "on the validation rows, so it cannot end worse there.",
         cost=cost,

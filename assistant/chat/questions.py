@@ -86,6 +86,8 @@ _RIGHT_TOOL = re.compile(
     r"|a prompt|a rule|rules|claude|gemini|search)\b|\b(?:ask|asks|asking|answer|answers) questions? (?:about|on|from"
     r"|to) (?:one|1|a|a single|my|this|some|our|two|three|2|3|the)(?: \w+)? (?:pdf|document|book|manual|contract|page"
     r"|handbook|website|wiki|documents)s?\b|\bwhen (?:should i|is it worth|does it make sense to) fine-?tun\w*"
+    r"|\b(?:documents?|files|facts|pages|rules|prices|manuals?|texts|data|information)\b[\w ]{0,25}\bchang\w*\b"
+    r"[^?]{0,60}\b(?:ask|answer|question|fine-?tun|train)\w*"
     r"|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
 )
 _COST = re.compile(
@@ -134,8 +136,17 @@ _CHOICE: tuple[tuple[str, str], ...] = (
 )
 
 
+#: Which part of a picture an answer rests on; no wish for boxes around things.
+_LOOKED = re.compile(
+    r"\b(?:where|what|which part\w*)\b[\w ]{0,12}\b(?:model|it|network|ai)\b(?: \w+)? look(?:s|ed|ing)?(?: at)?[ ?.!]*$"
+    r"|\bgrad-?(?: )?cam\b|\b(?:saliency|attention|heat) ?maps?\b|\battention rollout\b"
+)
+
+
 def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     """Questions that can be nothing else: "what is X", "what does X mean", "X or Y", with terms of the field."""
+    if _LOOKED.search(text):
+        return "explain", {"topic": "where-it-looked"}
     pair = _pair(text)
     if pair and (_is_question(text, raw) or re.search(r"\b(?:vs\.?|versus|difference)\b", text)):
         return "explain", {"topic": pair[0], "other": pair[1]}

@@ -12,7 +12,6 @@ from assistant.advise.catalog import Model
 from assistant.chat.explain import Concept
 from assistant.chat.turns import FileCard, Option, Reply, RunCard
 from assistant.chat.wording import (
-    PROBLEMS,
     TASKS,
     between,
     choice_name,
@@ -23,6 +22,7 @@ from assistant.chat.wording import (
     listed,
     many,
     percent,
+    problem,
     safe,
     size,
     value_at,
@@ -591,7 +591,7 @@ def measured(plan: Plan, text: str, estimate: Mapping[str, Any]) -> Reply:
 
 def _what(plan: Plan) -> str:
     columns = [f"{codes(plan.column(role))} as the {role}" for role in plan.data.columns]
-    kind = f" ({PROBLEMS[plan.problem]})" if plan.problem else ""
+    kind = f" ({problem(plan.problem, plan.task)})" if plan.problem else ""
     source = f" from {code(plan.data.name or plan.data.source)}" if plan.data.source else ""
     test = f", tested on {code(plan.data.test_name or plan.data.test_source)}" if plan.data.test_source else ""
     task = str(plan.task).replace("-", " ")

@@ -291,7 +291,7 @@ def time_taken(result: Result) -> str:
 
 
 _PARTS = {
-    "features": "reading every text once", "training": "training", "head": "the last layer", "model": "loading the "
+    "features": "reading every row once", "training": "training", "head": "the last layer", "model": "loading the "
     "model", "reading": "reading the rows", "baselines": "the simple ways", "testing": "testing", "saving": "saving",
     "from_scratch": "the same network without pretraining",
 }  # fmt: skip

@@ -28,10 +28,12 @@ TASKS: dict[str, str] = {
     "automatic-speech-recognition": "writes down speech",
 }
 PROBLEMS: dict[str, str] = {
-    "single_label_classification": "one class for each text",
-    "multi_label_classification": "several labels for each text",
-    "regression": "a number for each text",
+    "single_label_classification": "one class for each {one}",
+    "multi_label_classification": "several labels for each {one}",
+    "regression": "a number for each {one}",
 }
+#: Task -> what one row is called; a text where nothing is said.
+ROWS: dict[str, str] = {"image-classification": "picture", "audio-classification": "recording"}
 METHODS: dict[str, str] = {
     "head": "only a new last layer (the pretrained model stays frozen)",
     "last_layers": "the last layers",
@@ -207,6 +209,11 @@ def choice_name(path: str) -> str:
     return CHOICES.get(path, path.rpartition(".")[2].replace("_", " ").capitalize())
 
 
+def problem(name: str, task: str | None) -> str:
+    """A plan's kind of answer as people read it: "one class for each picture"."""
+    return PROBLEMS.get(name, name).format(one=ROWS.get(task or "", "text"))
+
+
 def choice_value(path: str, value: Any, plan: Plan | None = None) -> str:
     """A plan's value as people read it."""
     if path == "training.early_stopping":
@@ -226,7 +233,7 @@ def choice_value(path: str, value: Any, plan: Plan | None = None) -> str:
     if path == "task":
         return str(value).replace("-", " ")
     if path == "problem":
-        return PROBLEMS.get(str(value), str(value))
+        return problem(str(value), plan.task if plan is not None else None)
     if path.endswith("_fraction"):
         return percent(float(value), 0)
     if path == "evaluation.metric":

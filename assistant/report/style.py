@@ -131,11 +131,15 @@ CARDS = f"""
   color: var(--fa-ink-2); font-size: .9rem; white-space: pre-line; }}
 .fa-tried {{ display: flex; flex-wrap: wrap; gap: 12px; margin-bottom: 8px; }}
 .fa-tried figure {{ margin: 0; max-width: 160px; }}
-.fa-tried img {{ max-width: 160px; max-height: 160px; border-radius: 6px; display: block; }}
+.fa-tried figure img {{
+  margin: 0; width: 160px; height: 160px; object-fit: contain; border-radius: 6px; display: block;
+}}
 .fa-tried figcaption {{ margin-top: 4px; font-size: .82rem; color: var(--fa-ink-3); }}
 .fa-gallery {{ display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); }}
 .fa-gallery figure {{ margin: 0; }}
-.fa-gallery img {{ width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 6px; background: var(--fa-line); }}
+.fa-gallery figure img {{
+  margin: 0; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 6px; background: var(--fa-line);
+}}
 .fa-gallery figcaption {{ margin-top: 4px; font-size: .82rem; overflow-wrap: anywhere; }}
 .fa-gallery i {{ font-style: normal; color: var(--fa-ink-3); }}
 .fa-matrix th img {{ display: block; width: 32px; height: 32px; object-fit: contain; margin: 0 auto 3px; }}

@@ -71,7 +71,7 @@ PHASES = {
     "model": "Loading the model",
     "splitting": "Splitting the rows",
     "baselines": "Baselines",
-    "features": "Reading every text once",
+    "features": "Reading every row once",
     "head": "Fitting the last layer",
     "training": "Training",
     "from_scratch": "Training from scratch, to compare",

@@ -233,7 +233,7 @@ def data_card(reply: Reply, chat: str = "") -> str:
         header,
         f'<ul class="fa-columns">{"".join(_column(column, roles) for column in columns[:MAX_COLUMNS])}</ul>',
         f"<section><h4>Labels in “{escape(str(label['name']))}”</h4>{counted}</section>" if label and counted else "",
-        _sample(profile.get("sample") or [], [column["name"] for column in columns], _players(file, chat)),
+        _sample(profile.get("sample") or [], [column["name"] for column in columns], _addresses(file, chat)),
         _findings(file.get("findings") or []),
     )
 
@@ -271,24 +271,29 @@ def _label_counts(column: Mapping[str, Any] | None) -> str:
     return plots.counts(rows[:MAX_LABELS], sum(number for _, number in rows)) + more
 
 
-def _players(file: Mapping[str, Any], chat: str) -> tuple[str, str] | None:
-    """The column of a zip that names recordings, and what their addresses begin with; None where nothing can be heard."""
-    upload = str(file.get("id") or "")
-    if file["profile"].get("format") != "zip-audio" or not chat or not _UPLOAD.fullmatch(upload):
-        return None
-    return "audio", f"sound/{upload}/"
+def _addresses(file: Mapping[str, Any], chat: str) -> list[str]:
+    """Where the page gets the recordings of the sample's rows; empty where there are none to be heard."""
+    profile, upload = file["profile"], str(file.get("id") or "")
+    if profile.get("format") != "zip-audio" or not chat or not upload.isalnum():
+        return []
+    return [f"sound/{upload}/{row}?chat={chat}" for row in range(len(profile.get("sample") or []))]
 
 
-def _sample(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], players: tuple[str, str] | None = None, chat: str = ""
-) -> str:
+def _sample(rows: Sequence[Mapping[str, Any]], names: Sequence[str], sounds: Sequence[str] = ()) -> str:
+    """The first rows as a table; `sounds` are the addresses of their recordings."""
     if not rows:
         return ""
     shown = [str(name) for name in names[:6]]
     head = "".join(f"<th>{escape(name)}</th>" for name in shown)
+    players = [f'<audio controls preload="none" src="{escape(address)}"></audio>' for address in sounds]
     body = "".join(
-        "<tr>" + "".join(f"<td><div>{escape(_cell(row.get(name)))}</div></td>" for name in shown) + "</tr>"
-        for row in rows[:4]
+        "<tr>"
+        + "".join(
+            f"<td>{players[row] if name == 'audio' and players else ''}<div>{escape(_cell(cells.get(name)))}</div></td>"
+            for name in shown
+        )
+        + "</tr>"
+        for row, cells in enumerate(rows[:4])
     )
     return (
         f'<section><h4>The first rows</h4><div class="fa-scroll"><table class="fa-table fa-sample">'
@@ -666,7 +671,6 @@ def text_card(kind: str) -> Callable[[Reply], str]:
 
 
 _CARDS: dict[str, Callable[[Reply], str]] = {
-    "data": data_card,
     "download": download_card,
     "plan": plan_card,
     "prediction": prediction_card,
