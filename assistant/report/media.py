@@ -54,8 +54,13 @@ def sounds_of(folder: Path, result: Result) -> dict[str, str]:
         if not path.is_relative_to(inside) or not path.is_file() or path.stat().st_size > MAX_SOUND_BYTES:
             continue
         data = path.read_bytes()
-        kind = next((kind for start, kind in _SOUNDS.items() if data.startswith(start)), None)
-        if kind is not None and total + len(data) <= MAX_SOUNDS_BYTES:
+        kind = sound_kind(data)
+        if kind and total + len(data) <= MAX_SOUNDS_BYTES:
             total += len(data)
             found[name] = f"data:audio/{kind};base64," + base64.b64encode(data).decode("ascii")
     return found
+
+
+def sound_kind(data: bytes) -> str:
+    """What a browser calls a sound file, by its first bytes: "wav", "ogg", …; "" for anything else."""
+    return next((kind for start, kind in _SOUNDS.items() if data.startswith(start)), "")

@@ -2,6 +2,7 @@
 
     GET /download/<run>/model.zip?chat=<conversation>
         likewise export-<format>.zip, report.html, report-with-mistakes.html, report.md
+    GET /sound/<upload>/<row>?chat=<conversation>          one of the first recordings of an uploaded zip
 
 Nothing is copied into a public folder: each request asks the session whether this conversation may see the run.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 MAX_ZIP_BYTES = 8_000_000_000
 MAX_ZIP_FILES = 500
 CHUNK_BYTES = 1 << 20
+#: Of a recording that the page plays: some five minutes of wav.
+MAX_SOUND_BYTES = 10_000_000
 _EXPORT = re.compile(r"export-([a-z0-9_]{1,20})\.zip")
 
 
@@ -44,7 +48,41 @@ def routes(session: Session) -> list[Route]:
         except PlainError as error:
             return PlainTextResponse(error.text(), status_code=404)
 
-    return [Route("/download/{run}/{name}", download, methods=["GET"])]
+    def sound(request: Request) -> Response:
+        try:
+            data = recording(session, request.path_params["upload"], request.path_params["row"],
+                             request.query_params.get("chat") or "")  # fmt: skip
+        except PlainError as error:
+            return PlainTextResponse(error.text(), status_code=404)
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
+        return Response(data, media_type=f"audio/{media.sound_kind(data)}", headers=headers)
+
+    return [
+        Route("/download/{run}/{name}", download, methods=["GET"]),
+        Route("/sound/{upload}/{row:int}", sound, methods=["GET"]),
+    ]
+
+
+def recording(session: Session, upload: str, row: int, conversation: str) -> bytes:
+    """One of the first recordings of a zip that was added to a conversation; its name comes from what was read then.
+
+    Raises:
+        PlainError: there is none, it is too large to be played here, or it is no sound.
+    """
+    card = next((card for card in session.state(conversation).files if card.id == upload), None)
+    sample = (card.profile.get("sample") or []) if card is not None else []
+    name = str(sample[row].get("audio") or "") if row < len(sample) else ""
+    path = session.home.upload_path(upload)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+            data = file.read(MAX_SOUND_BYTES + 1)
+    except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        data = b""
+    if not media.sound_kind(data) or len(data) > MAX_SOUND_BYTES:
+        raise PlainError(
+            "file-gone", "This recording cannot be played here.", "It must be a wav, flac, mp3 or ogg file."
+        )
+    return data
 
 
 def links(run: str, conversation: str) -> dict[str, str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from assistant.errors import PlainError
 from assistant.session import Session
-from assistant.ui import downloads
+from assistant.ui import downloads, render
 
 from .conftest import add_run
 
@@ -115,3 +118,26 @@ def test_in_a_demo_only_the_own_conversation_may_download(tmp_path: Path) -> Non
     assert get(f"/download/{run}/report.md?chat={other}").status_code == 404
     assert get(f"/download/{run}/report.md").status_code == 404
     session.close()
+
+
+def test_the_first_recordings_of_a_zip_can_be_heard(session: Session, chat: str, tmp_path: Path) -> None:
+    """By the data card's own addresses; only sounds, only to the conversation that they were added to."""
+    path, sound = tmp_path / "calls.zip", io.BytesIO()
+    soundfile.write(sound, np.sin(np.arange(4000) / 9), 8000, format="WAV")
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(12):
+            name = f"{'yes' if number % 2 else 'no'}/{number}<b>.wav"
+            archive.writestr(name, sound.getvalue() if number else b"<script>no sound</script>")
+    said = session.say(chat, "sort my recordings", [path])
+    (card,) = session.state(said.conversation).files
+    drawn = render.view(session.messages(chat), {}, chat=chat)[1].html
+    addresses = re.findall(r'<audio controls preload="none" src="([^"]+)"', drawn)
+    assert addresses == [f"sound/{card.id}/{row}?chat={chat}" for row in range(4)]
+    get = client(session).get
+    assert [get("/" + address).status_code for address in addresses] == [404, 200, 200, 200]
+    heard = get("/" + addresses[1])
+    assert heard.headers["content-type"] == "audio/wav" and heard.content == sound.getvalue()
+    other = session.open(None)
+    for wrong in (f"sound/{card.id}/99?chat={chat}", f"sound/{card.id}/1?chat={other}", f"sound/{card.id}/1",
+                  f"sound/..%2F..%2F{card.id}/1?chat={chat}"):  # fmt: skip
+        assert get("/" + wrong).status_code == 404
