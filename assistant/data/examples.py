@@ -40,6 +40,18 @@ _EXAMPLES = {
         "Which piece of clothing?",
         "600 small pictures of ten kinds of clothes, from bags to trousers: learn to sort them.",
     ),
+    "commands": (
+        "commands.zip",
+        "Recognise spoken commands",
+        "Which word was said?",
+        "320 short recordings of eight words, from yes to down, in many voices: learn to tell them apart.",
+    ),
+    "accent": (
+        "accent.zip",
+        "Teach a model to understand these accents and write down what is said",
+        "Understand an accent",
+        "120 sentences of Moby-Dick in four accents, read by machine voices: learn to write them down.",
+    ),
 }
 
 
