@@ -116,6 +116,7 @@ _LIST = re.compile(
     r"|^(?:my |all |all my |the |old |past |previous )*(?:runs|trainings|experiments|run list|list of runs"
     r"|history)\??$"
     r"|\bhow many (?:models|runs|trainings|experiments) (?:have|did|do|are|were)\b"
+    r"|\b(?:everything|all|anything) (?:that )?(?:i|we|you) (?:have )?(?:ever )?(?:train\w*|fine-?tun\w*)\b"
     r"|\bwhat (?:have|did) (?:i|we) (?:\w+ )?train\w*|\bwhich (?:runs|trainings|models) (?:do|have|did"
     r"|are)|\brun list\b|\blist (?:of )?(?:my |the |all )*(?:runs|trainings|jobs)"
 )
@@ -287,6 +288,9 @@ _REPORT = re.compile(
     r"|came out|reach(?:ed)?|achieve[d]?)\b"
     r"|\bhow (?:good|well|accurate|reliable|bad|precise|successful) (?:is|was|did|does|has|are|were)\b|\bwhat (?:is"
     r"|was) the (?:final|test|last) (?:accuracy|f1|score|wer|result)\b"
+    r"|\bhow many (?:of (?:the|them|my|these|those|all) ?)?(?:\w+ ){0,3}(?:(?:were|was|are|is|did|does|has|have|got)"
+    r"(?: \w+){0,3} (?:right|correct\w*|wrong|mistaken|misclassified)|(?:did|does|has) (?:it|the model) (?:get|miss"
+    r"|classify|predict|recogni[sz]e))\b"
     r"|\bhow (?:did|has) (?:it|the (?:run|training|model|last run)|run \d+|my model) (?:do|done|go|gone|fare|work)\b"
     r"|\b(?:examples?|ones|rows|cases|texts?|images?|pictures|clips|which|what) (?:\w+ ){0,4}(?:wrong|misclassified"
     r"|mistaken|mixed up)\b|\bwas it (?:any )?(?:good|success\w*|worth)\b|\bdid (?:it|the training|the run) (?:work"
@@ -311,6 +315,8 @@ _COMPARE = re.compile(
     r"|training) so far\b|\bwhich (?:was|is) (?:the )?(?:best|better)\b"
 )
 _IMPROVE = re.compile(
+    r"\b(?:i|we) (?:had )?(?:expected|hoped for|hoped|counted on|need|needed) (?:\w+ )?(?:more|better|higher)[.!]?$"
+    r"|\b(?:i|we) (?:had )?(?:expected|hoped for) (?:\w+ )?(?:more|better|higher)\b[^?]{0,30}\b(?:how|what)\b|"
     r"\b(?:confus\w*|mix(?:es|ing)? up|wrong|mistakes?|fail(?:s|ing)?|weak|poor|bad)\b[^?]{0,60}\bwhat (?:can|could"
     r"|should"
     r"|do i|do we|now|to do)\b|\b(?:want|need|would like|should be|must be|has to be) (?:it |this |that "
@@ -364,7 +370,8 @@ _EXPORT = re.compile(
     r"|store|write)\b[\w ,']{0,40}\b(?:onnx|gguf|ggml|safetensors|adapter|merged|weights|model files?"
     r"|files of the model|the (?:trained |finished |tuned |final )?model(?: (?:as|to|in|onto|on) |$| (?:file|folder"
     r"|zip))|zip)\b|\b(?:onnx|gguf|ollama|llama\.?cpp|lm ?studio)\b"
-    r"|\bmerg(?:e|ing) (?:the |my |its )?(?:adapters?|lora|weights)\b|\b(?:adapters?|lora)(?: \w+)? merged\b"
+    r"|\bmerg(?:e|ing) (?:the |my |its )?(?:adapters?|lora|weights)\b|\bmerge (?:it|everything|them|all)\b"
+    r"|\b(?:adapters?|lora)(?: \w+)? merged\b"
     r"|\b(?:adapter|model|merged) files?\b"
 )
 _CHECK = re.compile(
@@ -376,7 +383,8 @@ _CHECK = re.compile(
     r"|\b(?:is|are) (?:something|anything|rows|values|cells|labels|texts) (?:missing|wrong|broken|empty|lacking|odd"
     r"|strange)\b"
     r"|\bwhat do (?:the|my|these|those) (?:columns|labels|rows|fields|classes) (?:mean|contain|hold|say)\b|\b(?:check"
-    r"|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz]\w*|describe|validat\w*"
+    r"|look (?:\w+ )?(?:at|into|over|through)|inspect\w*|examin\w*|analy[sz](?:e[sd]?|ing)|analysis (?:of|for)"
+    r"|describe|validat\w*"
     r"|explore|verify|diagnos\w*|go (?:over|through)|assess|have a look"
     r"|take a look)\b[\w ,']{0,35}\b(?:data|file|csv|table|data ?set|upload|rows|columns|spreadsheet|excel|zip|labels"
     r"|quality)\b"
@@ -393,7 +401,9 @@ _CHECK = re.compile(
     r"|\bhow many (?:rows|lines|examples|columns|classes|labels|samples|duplicates|images|pictures|recordings|clips"
     r"|texts|entries)\b(?! (?:do|would|should|must) (?:i|we|you|it) need)|\bwhich columns\b|^(?:is there |do you see "
     r"|see )?any(?:thing)? (?:wrong|problems?|issues?|errors?|odd|strange)\b[\w ?!.]{0,25}$|\bwhat is (?:in"
-    r"|inside) (?:there|it|this|that)\b|\b(?:are|is) there (?:\w+ )?(?:duplicates|missing|empty|errors|double)"
+    r"|inside) (?:there|it|this|that)\b|\b(?:are|is) there (?:\w+ ){0,2}(?:duplicates?|missing|empty|errors?"
+    r"|double[sd]?|repeated|repeats|identical"
+    r"|the same|copies|blank|broken|unlabell?ed|odd|strange|wrong|bad)\b"
     r"|\b(?:show|print|display|list)(?: me)? (?:the |my |some |a few |first )*(?:\d+ )?(?:data|file|rows|columns"
     r"|labels|label counts|lines|sample|class counts|classes|data card|examples from)\b|\bdata (?:check|quality"
     r"|doctor|report|problems|issues)\b|\bdo (?:you see|i have)(?: \w+){0,3} (?:problems|duplicates|errors|issues"
@@ -403,7 +413,10 @@ _CHECK = re.compile(
     r"|columns"
     r"|table|all)\b|\bcan you read (?:my|the|this) (?:file|data)"
     r"|\bhow (?:is|are|does|do) (?:my|the) (?:data|labels|classes|file) (?:look|distributed|balanced)|\bwhy (?:can"
-    r"|could|do|did) (?:not )?you (?:not )?(?:read|open|load|understand)\b|\bwhat (?:do )?you (?:see|find|found"
+    r"|could|do|did) (?:not )?you (?:not )?(?:read|open|load|understand)\b"
+    r"|\bwhy (?:can|could|do|did|is|does) (?:not )?(?:i|we|you|it|this|that|my|the)\b[\w ]{0,20}\b(?:use|import|read"
+    r"|open|load|work|accepted|readable)\b[\w ]{0,12}\b(?:file|table|data|csv|sheet|zip|upload)\b"
+    r"|\bwhat (?:do )?you (?:see|find|found"
     r"|think)\b|\b(?:check|inspect|look at|examine|analy[sz]e) (?:it|that|this|them|these) (?:first|only|please"
     r"|for me|over)|\bonly (?:check|inspect|look)\b|\bhow (?:clean|good|balanced|messy) is (?:my|the|this) (?:data"
     r"|file)|\bjust (?:look|check)\b"
@@ -442,7 +455,7 @@ _PREDICT = re.compile(
     r"|tell|call"
     r"|classify|label"
     r"|for|to|about|of)\b|\bpredict (?:this|the following|that|for|these|it)\b|\b(?:classify|label|predict|ask|guess"
-    r"|judge):"
+    r"|judge)(?: (?:it|this|that|these|the following|one|the text|this (?:one|text|sentence|review|message|ticket)))*:"
     r"|\b(?:classify|label|predict|tag|score|rate|sort|translate|summari[sz]e|answer|guess|judge|categori[sz]e"
     r"|which class|what class|what label) (?:is |it |this |the following |that |one |text |sentence |for )+"
     r"(?:sentence|text|one|message|review|e-?mail|ticket)? ?:|\bdemo mode\b|^try it\b|\bmake a prediction\b"
@@ -527,6 +540,8 @@ def is_resume(text: str) -> bool:
         return False
     if not match or negated(text, match.start()) or re.search(r"pre-?train|\bfrom scratch\b", text):
         return False
+    if re.search(r"\bhow (?:do|can|could|should|shall) (?:i|we|you)\b", text):
+        return False
     return cover(text, _RESUME_WORDS) >= 0.75
 
 
@@ -573,7 +588,13 @@ def _stop_or_resume(text: str, raw: str, has_plan: bool, with_file: bool) -> tup
         return "stop", {}
     if (
         _LIST.search(text)
-        and cover(text, words_of("show list see display view open overview history past results give tell print runs"))
+        and cover(
+            text,
+            words_of(
+                "show list see display view open overview history past results give tell print runs everything "
+                "anything together ever"
+            ),
+        )
         >= 0.7
     ):
         return "list_runs", {}
@@ -596,6 +617,13 @@ _COMPLAINS = re.compile(
 )
 
 
+#: With a file that just came, this mends texts or a way of working, not the file: "it goes wrong often, fix that".
+_FIXED_BY_A_MODEL = re.compile(
+    r"\b(?:spelling|mistakes|errors)\b|\b(?:with|by|using|through) (?:an? |the |some )?(?:\w+ )?(?:ai|model|machine"
+    r"|machine learning|computer|network|program)\b"
+)
+
+
 def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     del raw
     if (
@@ -604,7 +632,7 @@ def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[s
         and not re.search(
             r"\bgrammar|\btrain|\bteach|\bfine-?tun|\bmodel (?:that|which|to)|\bi want (?:a|to have) (?:a )?model", text
         )
-    ) and not (with_file and re.search(r"\b(?:spelling|mistakes|errors)\b", text)):
+    ) and not (with_file and _FIXED_BY_A_MODEL.search(text)):
         return "fix_data", {}
     if with_file and _CHECK_ONLY.search(text) and len(text.split()) <= 10:
         return "check_data", {}
@@ -646,7 +674,8 @@ def quoted(raw: str) -> str | None:
 
 
 _LEARNS = re.compile(
-    r"\b(?:train|teach|fine-?tun|classif|predict the|sentiment of|when (?:it is )?(?:done|ready|finished)|afterwards"
+    r"\b(?:train|teach|fine-?tun|classif(?:y|ies|ied|ying|ication)|predict the|sentiment of|when (?:it is )?(?:done"
+    r"|ready|finished)|afterwards"
     r"|positive or|learn)\w*"
 )
 _ASKS_ABOUT = re.compile(r"\bwhat (?:is|are|does)\b|\bexplain\b")
@@ -659,6 +688,14 @@ _MADE_BEFORE = re.compile(
     r"\b(?:with|by|using|of|is|does|how|apply|run|use|test|on|against|let)\b[\w ]{0,20}\b(?:the|my|our|your|finished"
     r"|trained|tuned|last|existing|new) (?!(?:base|pre-?trained|language|small|large|big|tiny|multilingual|starting) )"
     r"(?:\w+ )?(?:model|classifier|bot|run)\b|\brun \d+\b"
+)
+
+
+#: A file and a model that is there already: "measure the model from yesterday against these".
+_MEASURED = re.compile(
+    r"\b(?:measure|score|grade|judge|check|assess|evaluate|validate|benchmark|rate|test|try|examine|verify)\b (?:out )?"
+    r"(?:the|my|our|your|that|this|yesterday's|last (?:week's|night's)) (?!(?:base|language|small|large|big) )(?:\w+ )?"
+    r"(?:model|classifier|bot|run|network)\b"
 )
 
 
@@ -689,6 +726,8 @@ def _tries(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     if _PREDICT.search(text) and not _TRY_SETTING.search(text):
         return "predict", {"input": given or _after_predict(raw)}
     in_quotes = given is not None and not re.search(r":\s+\S[^\"']*$", raw)
+    if given and in_quotes and _asks_for_its_class(text, given):
+        return "predict", {"input": given}
     verbs = r"try|test|predict|what about|and|how about|this|(?:check|label|sort|rate) (?:this|that|the following)" + (
         r"|classify|check|label|sort|rate" if in_quotes else ""
     )
@@ -697,11 +736,20 @@ def _tries(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+def _asks_for_its_class(text: str, given: str) -> bool:
+    """ "is this one positive: 'best purchase'?": a quoted sentence, and a question which class it has."""
+    if len(given.split()) < 2 or _LEARNS.search(re.sub(r"\bpositive or\b", "", text)) or "mean" in text:
+        return False
+    rest = text.replace(given.casefold(), " ")
+    asks = r"\b(?:is|would|what|which|how) (?:\w+ ){0,3}(?:this|it|that|class|label|one|sentence|text)\b"
+    return len(rest.split()) <= 12 and bool(re.search(asks, rest))
+
+
 def _evaluates(text: str, has_plan: bool, with_file: bool) -> bool:
     if with_file and re.match(r"(?:please |now |and |then )*(?:evaluate|benchmark)\b", text):
         return True
     makes = re.search(r"\b(?:train|teach|fine-?tune|build|make|create|want|need)\b", text)
-    if with_file and _MADE_BEFORE.search(text) and not makes:
+    if with_file and not makes and (_MADE_BEFORE.search(text) or _MEASURED.search(text)):
         return True
     match = _EVALUATE.search(text)
     if not match or not _MODEL_AT_HAND.search(text) or negated(text, match.start()):

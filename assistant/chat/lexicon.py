@@ -32,7 +32,10 @@ AUDIO = re.compile(
     r"|barking|wake ?words?|hot ?words?|keyword spotting|(?:voice|spoken|speech) commands?|bird ?calls?|stutter\w*"
     r"|stammer\w*"
     r"|lisps?|pronounc\w*|listen\w*|hear(?:s|d|ing)?|phone calls?|voicemails?|voice messages?|memos?|interviews?"
-    r"|transcrib\w*|transcript\w*|pronunciation|accent\w*|said aloud|sung|singing|instruments?)\b"
+    r"|transcrib\w*|transcript\w*|pronunciation|accent\w*|said aloud|sung|singing|instruments?"
+    r"|(?:by|from) (?:its|their|the|his|her) (?:\w+ )?(?:calls?|cr(?:y|ies)|buzz(?:ing)?|howls?|roars?|croaks?)"
+    r"|howl\w*|buzzing|croak\w*|roar(?:s|ing)?|purr\w*|meow\w*|moo(?:s|ing)?|chirr\w*|squeak\w*|rattl\w*"
+    r"|snor(?:e|es|ing)|wheez\w*|footsteps|gunshots?|sirens?|whistl(?:e|es|ing)|loudspeakers?)\b"
 )
 TEXT = re.compile(
     r"\b(?:texts?|reviews?|e-?mails?|mails?|tickets?|messages?|tweets?|posts?|comments?|headlines?|news|articles?"
@@ -52,6 +55,13 @@ SEEN = re.compile(
     r"|mushrooms?|fruits?|vegetables?|tomato(?:es)?|cars?|vehicles?|ships?|planes?|traffic signs?|(?<!hugging )faces?"
     r"|digits?|coins?"
     r"|stamps?|clothes|shoes|dishes|clouds?|rocks?|minerals?|buildings?|landmarks?|cracks?|welds?|bottles?)\b"
+)
+
+#: Words that come from a text, though they tell of sounds or pictures: "the genre of a song from its lyrics".
+FROM_TEXT = re.compile(
+    r"\b(?:(?:from|by|using|given|based on) (?:its|the|their|his|her|my|our|an?)? ?(?:\w+ )?(?:words|wording|texts?)"
+    r"|(?:from|by|in|using|given|based on) (?:its|the|their|his|her|my|our|an?)? ?(?:\w+ )?(?:lyrics"
+    r"|transcripts?|titles?|descriptions?|subtitles?|captions?|plots?|blurbs?|reviews?|comments?))\b"
 )
 
 # ---------------------------------------------------------------- what comes out
@@ -108,7 +118,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ging)? with all", 0.8),
     ),
     "number": (
-        (r"(?<!logistic )regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the|the) (?:[\w'-]+ )?number\b"
+        (r"(?<!logistic )regress\w*|(?:a|as a|real|continuous|decimal|exact|any|predict the"
+        r"|the) (?:[\w'-]+ )?number\b(?! of (?!stars|points))"
          r"|numeric(?:al)?(?: value)?|not (?:a )?class(?:es)?|not categor\w*|no class(?:es)?", 2.0),
         (r"on a scale|from (?:0|1|zero|one) to (?:\d+)|between (?:0|1) and \d+|(?:score|rating|grade|points?"
          r"|percentage|value|price|degree|strength|intensity|severity|difficulty) (?:of|for|from|between|as a|like"
@@ -136,7 +147,12 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ing)? in (?:the|every)|boundar(?:y|ies)|delineat\w*", 1.6),
     ),
     "look_and_talk": (
-        (r"answers? (?:[\w'-]+ ){0,3}questions? (?:[\w'-]+ ){0,2}(?:about|on)|questions? (?:about"
+        (r"(?:photo|picture|image|chart|diagram|screenshot|scan|receipt|invoice|map|page)s? (?:[\w'-]+ ){0,4}(?:and"
+        r"|plus"
+         r"|with|together with) (?:an? |one |the |my |its )?(?:[\w'-]+ )?questions?|questions? (?:[\w'-]+ )?(?:and|plus"
+         r"|with|together with) (?:an? |one |the )?(?:[\w'-]+ )?(?:photo|picture|image|chart|diagram|screenshot"
+         r"|scan)s?|"
+         r"answers? (?:[\w'-]+ ){0,3}questions? (?:[\w'-]+ ){0,2}(?:about|on)|questions? (?:about"
          r"|on) (?:[\w'-]+ ){0,4}(?:photo"
          r"|picture|image|chart|diagram|screenshot|scan|page|it)"
          r"|ask\w* (?:[\w'-]+ ){0,3}about (?:[\w'-]+ ){0,2}(?:photo"
@@ -146,13 +162,16 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|(?:charts?|pictures?|images?|photos?|figures?|diagrams?|screenshots?) (?:question[- ]answering|q ?& ?a"
          r"|qa)\b", 2.4),
         (r"(?:what|which) (?:words? )?(?:is|are|stands?) (?:written|printed|shown|depicted|going on|happening"
-         r"|to be seen) (?:on|in)", 2.2),
+         r"|to be seen) (?:on|in)|what (?:happens|goes on|there is to see|(?:one|you|we) can see|can be seen) (?:on|in)"
+         r"|in (?:an?|one|1|few|some|its own|full|whole) (?:short |simple |full |whole )?(?:sentences?|words)", 2.2),
         (r"(?:photo|picture|image|scan|screenshot|receipt|invoice|form|chart)s? (?:[\w'-]+ ){0,3}(?:to|into) (?:json"
          r"|text"
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
         (r"read (?:[\w'-]+ ){0,4}(?:receipts?|invoices?|charts?|handwriting|forms?|meters?|screenshots?|tables?)|ocr\b"
-         r"|vision[- ]language|vlm\b|multimodal|looks? at (?:[\w'-]+ ){1,4}and (?:answer|tell|say|write|describe"
-         r"|explain|read|give|return|output|extract|list)|(?:receipts?|forms?|labels|menus?|tables?|meters?"
+         r"|vision[- ]language|vlm\b|multimodal|looks? at (?:[\w'-]+ ){1,4}and (?:answer|write|describe|explain|read"
+         r"|(?:tell|say|give|return|output)s?\b(?! (?:\w+ )?(?:if|whether|which|apart|the difference|healthy|normal"
+         r"|yes))"
+         r"|extract|list)|(?:receipts?|forms?|labels|menus?|tables?|meters?"
          r"|screenshots?)"
          r" (?:[\w'-]+ ){1,10}(?:as|in) (?:json|csv|a table|fields|text|markdown)",
           2.4),
@@ -160,7 +179,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
     "write_down": (
         (r"transcri\w*|speech[- ](?:to[- ]text|recognition)|asr\b|stt\b|voice[- ]to[- ]text|audio[- ]to[- ]text"
          r"|subtitl\w*|captions? for|dictat\w*", 3.0),
-        (r"(?:writ|typ)\w* (?:[\w'-]+ ){0,3}down|(?:in)?to (?:written )?(?:text|words|writing|letters)|what (?:is|was"
+        (r"(?:writ|typ)\w* (?:[\w'-]+ ){0,3}down|(?:make|get|creat|produc|want|need|turn)\w* (?:[\w'-]+ ){0,2}(?:text"
+        r"|words"
+         r"|writing) (?:out of|from)|(?:in)?to (?:written )?(?:text|words|writing|letters)|what (?:is|was"
          r"|they|she|he|people|someone|i|we) (?:[\w'-]+ )?(?:says?|said|saying|spoken|speak\w*)|as text|written form"
          r"|in writing", 2.2),
         (r"understand\w* (?:[\w'-]+ ){0,5}(?:voice|accent|speech|dialect|speaks?|says?|her|him|me|us|them|people"
@@ -177,6 +198,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|addresses|dates|amounts|prices|phone numbers|products?|drugs?|medicines?|genes?|proteins?|diseases|skills"
          r"|ingredients|quantities|job titles|brands|parts|spans|terms|entities|keywords|mentions|fields|values"
          r"|citations|chemicals|dosages?|streets?)\b", 2.0),
+        (r"(?:find|extract|pull|pick|highlight|mark|underline|spot|recogni[sz]e|identify|label|tag|list|collect)\w* "
+         r"(?:out )?(?:[\w'-]+ ){1,6}(?:named|mentioned|listed|stated|cited|occurring|appearing|that occur|that appear)"
+         r" (?:in|inside|within)", 2.4),
         (r"names? (?:of|in) |names (?:and|or) |mentions? of|every (?:name|date|address|amount|drug|product|company)"
          r"|(?:people|persons), |who is (?:named|mentioned)|which words|each word|every word|word by word|(?:verbs?"
          r"|nouns?|adjectives?)\b|word (?:classes|types)"
@@ -240,7 +264,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"chat ?-?bots?|(?<!detect )(?<!spot )(?<!find )(?<!recognise )(?<!recognize )\bbots?\b"
         r"|assistants?\b(?! professor)|virtual agent|conversational|dialog(?:ue)?s?\b"
          r"|language models?|\bllms?\b|\bslm\b|gpt\w*|generative", 2.4),
-        (r"instruct(?:ion)?s?\b|instruction[- ]?(?:tun|follow)\w*|follow\w* (?:[\w'-]+ ){0,2}(?:instructions?|orders"
+        (r"(?<!\bin )instruct(?:ion)?s?\b|instruction[- ]?(?:tun|follow)\w*"
+        r"|follow\w* (?:[\w'-]+ ){0,2}(?:instructions?|orders"
          r"|commands|prompts)|sft\b|supervised fine", 2.4),
         (r"(?:answer|repl|respond|react|talk|speak|chat)\w* (?:[\w'-]+ ){0,4}(?:like|the same way|the way"
          r"|in the (?:same"
@@ -273,7 +298,10 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|better|good|preferred|best) (?:[\w'-]+ ){0,3}(?:and|but) (?:[\w'-]+ ){0,2}(?:one|1|another"
          r"|an?) (?:[\w'-]+ ){0,6}(?:not|worse|bad|dislike|do not|rejected|poor)", 2.6),
         (r"(?:good|better|best|liked|winning) (?:and|vs|versus|or|over) (?:an? |the )?(?:bad|worse|worst|disliked"
-         r"|losing) (?:answers?|repl\w*|responses?|ones?|versions?|completions?)|thumbs[- ]?(?:up|down)|up-?votes?"
+         r"|losing) (?:answers?|repl\w*|responses?|ones?|versions?|completions?)|thumbs[- ]?(?:up|down)|up-?vot\w*"
+         r"|voted? for"
+         r"|(?:people|users|customers|readers|testers|raters|annotators|humans|we|they|everyone) (?:\w+ )?(?:like|liked"
+         r"|chose|picked|favou?r(?:ed)?|ranked|rated) (?:\w+ )?(?:best|most|better|more|higher)|favou?rite answers?"
          r"|which (?:of (?:the )?)?(?:two|2) (?:[\w'-]+ ){0,3}(?:answers?|repl\w*|responses?|better|prefer\w*|best)"
          r"|pairs? of (?:answers|responses"
          r"|replies)|ranked (?:answers|responses)|(?:two|2) (?:answers|responses|replies)|better (?:answer|reply"
@@ -386,6 +414,50 @@ PLAIN_WORD_DATASETS = words_of(
         """
 ) - {"imdb", "squad", "imagenet", "mnist"}  # fmt: skip
 
+#: Well-known models without a row in the catalog: how they are said -> their Hub id and what they are for. A plan may
+#: name any Hub id; these spare a person to know it.
+OTHER_MODELS: dict[str, tuple[str, str]] = {
+    "xlnet": ("xlnet/xlnet-base-cased", "text-classification"),
+    "scibert": ("allenai/scibert_scivocab_uncased", "text-classification"),
+    "finbert": ("ProsusAI/finbert", "text-classification"),
+    "biobert": ("dmis-lab/biobert-v1.1", "token-classification"),
+    "clinicalbert": ("emilyalsentzer/Bio_ClinicalBERT", "text-classification"),
+    "legalbert": ("nlpaueb/legal-bert-base-uncased", "text-classification"),
+    "legal bert": ("nlpaueb/legal-bert-base-uncased", "text-classification"),
+    "bertweet": ("vinai/bertweet-base", "text-classification"),
+    "codebert": ("microsoft/codebert-base", "text-classification"),
+    "squeezebert": ("squeezebert/squeezebert-uncased", "text-classification"),
+    "flaubert": ("flaubert/flaubert_base_cased", "text-classification"),
+    "gbert": ("deepset/gbert-base", "text-classification"),
+    "bigbird": ("google/bigbird-roberta-base", "text-classification"),
+    "big bird": ("google/bigbird-roberta-base", "text-classification"),
+    "funnel transformer": ("funnel-transformer/small", "text-classification"),
+    "ernie": ("nghuyong/ernie-2.0-base-en", "text-classification"),
+    "pegasus": ("google/pegasus-xsum", "text2text-generation"),
+    "mbart": ("facebook/mbart-large-50", "text2text-generation"),
+    "byt5": ("google/byt5-small", "text2text-generation"),
+    "m2m100": ("facebook/m2m100_418M", "text2text-generation"),
+    "bloom": ("bigscience/bloom-560m", "text-generation"),
+    "bloomz": ("bigscience/bloomz-560m", "text-generation"),
+    "falcon": ("tiiuae/falcon-rw-1b", "text-generation"),
+    "gpt-neo": ("EleutherAI/gpt-neo-125m", "text-generation"),
+    "gpt neo": ("EleutherAI/gpt-neo-125m", "text-generation"),
+    "beit": ("microsoft/beit-base-patch16-224", "image-classification"),
+    "mobilevit": ("apple/mobilevit-small", "image-classification"),
+    "levit": ("facebook/levit-128S", "image-classification"),
+    "poolformer": ("sail/poolformer_s12", "image-classification"),
+    "regnet": ("facebook/regnet-y-040", "image-classification"),
+    "convnextv2": ("facebook/convnextv2-tiny-1k-224", "image-classification"),
+    "convnext v2": ("facebook/convnextv2-tiny-1k-224", "image-classification"),
+    "swinv2": ("microsoft/swinv2-tiny-patch4-window8-256", "image-classification"),
+    "swin v2": ("microsoft/swinv2-tiny-patch4-window8-256", "image-classification"),
+    "mask2former": ("facebook/mask2former-swin-tiny-ade-semantic", "image-segmentation"),
+    "blip": ("Salesforce/blip-image-captioning-base", "image-text-to-text"),
+    "paligemma": ("google/paligemma-3b-pt-224", "image-text-to-text"),
+    "donut": ("naver-clova-ix/donut-base", "image-text-to-text"),
+    "data2vec": ("facebook/data2vec-audio-base", "automatic-speech-recognition"),
+}  # fmt: skip
+
 # ---------------------------------------------------------------- what it does not do
 
 OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -399,9 +471,15 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|ing)|render(?:s|ing)?|design(?:s|ing)?|invent(?:s|ing)?|imagin(?:e|es|ing)) (?:me |new |some |more |nice "
          r"|my |own |an? |the |fake |realistic |similar |beautiful |funny )*(?:\w+ )?"
          r"(?:images?|pictures?|photos?|drawings?|paintings?|portraits?|logos?|art(?:work)?s?|illustrations?"
-         r"|wallpapers?|avatars?|cartoons?|posters?|icons?|anime|faces)\b(?! (?:class|recogn|detect|captions?"
+         r"|wallpapers?|avatars?|cartoons?|comics?|manga|tattoos?|posters?|icons?|anime|faces)\b(?! (?:class|recogn"
+         r"|detect|captions?"
          r"|descriptions?|labels?|tags?|model|data|sort|and|into|in(?:to)? groups|search))"
-         r"|\b(?:paint|draw)s? (?:him|her|it|them|me|us|my|in|like|as)\b"),
+         r"|\b(?:paint|draw)s? (?:him|her|it|them|me|us|my|in|like|as)\b"
+         r"|\b(?:that|which|to|can|could|should|will|ai|me) (?:draw|paint|illustrate|sketch)s?\b(?! (?:\w+ ){0,3}(?:box"
+         r"|boxes|frames?|rectangles?|outlines?|contours?|masks?|lines?|borders?|circles?|polygons?|around|round|up"
+         r"|conclusions?|attention)\b)"
+         r"|\b(?:restor|enhanc|sharpen|denois|retouch|beautif|deblur|enlarg|animat)\w* (?:\w+ ){0,5}(?:photos?"
+         r"|pictures?|images?|portraits?|selfies?)\b"),
         ("video", r"\b(?:generat|creat|mak|produc|edit|classif|understand|analys|caption"
                   r"|summari[sz])\w* (?:\w+ ){0,3}(?:videos?|movies?|films?|animations?|clips of video)\b"
                   r"|\btext[- ]to[- ]video\b|\baction recognition\b|\bvideo (?:classif|generat|caption)\w*"),
@@ -431,7 +509,9 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("reinforcement-learning", r"\b(?:reinforcement learning|(?:win|beat)\w* (?:\w+ ){0,2}(?:at|in|against)"
                                    r"|play(?:s|ing)? (?:chess|go|atari|mario|poker"
                                    r"|video games?|minecraft|the game|a game|games)|drive (?:a|my|the) (?:car|robot)"
-                                   r"|robot arm|self[- ]driving)\b"),
+                                   r"|robot arm|self[- ]driving)\b|\b(?:ai|agent|bot|model|computer|network|program"
+                                   r"|robot)\b(?: \w+){0,3} "
+         r"(?:play|plays|playing)\b (?!with|around|it|a role|the role|music|back|audio|sounds?|songs?|out)\w"),
         ("clustering", r"\b(?:clustering\b|cluster(?:ed|s)?\b(?<!ray cluster)(?<!gpu cluster)(?<!slurm cluster)"
                        r"(?<!our cluster)(?<!my cluster)(?<!compute cluster)(?<!hpc cluster)(?<!a cluster)"
                        r"(?<!the cluster)(?<!university cluster)|unsupervised|without (?:any )?labels|topic model\w*"
@@ -464,11 +544,17 @@ HOSTILE = re.compile(
     r"|\bon(?:error|load|click)\s*="
     r"|\b(?:ignore|disregard|forget|override|bypass) (?:\w+ ){0,3}(?:previous|prior|above|earlier|your|all|the|system"
     r"|safety) (?:\w+ )?(?:instructions?|rules?|prompts?|guidelines?|restrictions?|commands?|orders?)"
+    r"|\b(?:tokens?|keys?|passwords?|secrets?)\b(?: \w+){0,2} (?:stored|saved|kept|on (?:this|the|your) (?:server"
+    r"|machine|host))"
+    r"|\b(?:repeat|print|output|echo|reveal|recite) (?:me )?(?:[\w ]{0,30}\b)?(?:text|words|everything|instructions"
+    r"|prompts?|messages?) above\b|\bvariables? of (?:the|this|your) (?:process|environment|system|server)"
+    r"|\byour (?:initial|hidden|original|secret|system|internal) (?:\w+ )?(?:instructions?|prompts?|messages?|rules)"
     r"|\b(?:system prompt|developer mode|jailbreak|dan mode|environment variables?|env vars?|\benv\b|api[_ -]?keys?"
     r"|access tokens?|hf[_ ]token|secrets?\b(?=.*\b(?:print|show|reveal|send|tell|dump))|passwords?|passwd"
     r"|credentials|private keys?|ssh keys?|source code of (?:this|the|your))\b"
     r"|\b(?:rm\s+-\w*|sudo\b|chmod\b|chown\b|curl\s+\S|wget\s+\S|mkfs|dd if=|shutdown\b|reboot\b|kill -9|:\(\)\s*\{"
-    r"|eval\(|exec\(|os\.system|subprocess|__import__|import os|powershell|cmd\.exe|bash -c|/bin/(?:ba)?sh|nc -e"
+    r"|powershell\b|remove-item\b|linux terminal|hard ?(?:disk|drive)|eval\(|exec\(|os\.system|subprocess|__import__"
+    r"|import os|powershell|cmd\.exe|bash -c|/bin/(?:ba)?sh|nc -e"
     r"|base64 -d|format c:)"
     r"|\b(?:drop|truncate|alter|delete from|insert into|update)\s+(?:table|database|users|runs|schema|\w+ set)\b"
     r"|\bunion\s+(?:all\s+)?select\b|\bselect\s+(?:\*|[\w, ]+)\s+from\b|'\s*or\s*'?1'?\s*=\s*'?1|--\s*$"

@@ -31,7 +31,7 @@ _DOUBTFUL = words_of(
 _MODEL_BEFORE = re.compile(
     r"(?:\b(?:use|using|with|take|try|tune|finetune|fine-tune|train|model|base|switch to|switch|change|to|prefer|want"
     r"|than|from|not|of|no|or|and|about|consider|on top of|like|go for|pick|choose|called|named|be|is|should be"
-    r"|try it with"
+    r"|try it with|say|suggest|maybe|perhaps|vote for|recommend"
     r"|retrain|instead of|make it|load)"
     r"(?: the| a| an| my| that| google's| meta's| openai's| microsoft's| plain| big| small)*|^|[,;:])\s*$"
 )
@@ -122,7 +122,7 @@ def names() -> frozenset[str]:
         for alias in (*model.aliases, model.name)
         for word in re.findall(r"[a-z]+", alias.lower())
     }
-    data = {word for name in lexicon.DATASETS for word in re.findall(r"[a-z]+", name)}
+    data = {word for name in (*lexicon.DATASETS, *lexicon.OTHER_MODELS) for word in re.findall(r"[a-z]+", name)}
     return frozenset(models | data)
 
 
@@ -141,6 +141,7 @@ def read_models(
         known: words that are no model here (the file's columns).
         taken: repositories that were read as something else (a data set, the place to publish).
     """
+    text = _names_put_right(re.sub(r" ?\((?:the )?([a-z0-9.]+)(?: one| version| model)?\)", r" \1", text), known)
     mentions, unknown = _by_hub_id(text, taken)
     placed = _by_place(text)
     mentions = [*placed, *(one for one in mentions if not any(at.start <= one.start < at.end for at in placed))]
@@ -154,6 +155,7 @@ def read_models(
         if mention:
             mentions.append(mention)
         place += max(1, used)
+    mentions += _others(text, mentions)
     mentions.sort(key=lambda mention: mention.start)
     wanted = tuple(mention for mention in mentions if not mention.refused)
     refused = tuple(mention for mention in mentions if mention.refused)
@@ -166,8 +168,31 @@ def read_models(
         and len(wanted) > 1
     ):
         wanted = wanted[::-1]
+    settled = tuple(mention for mention in wanted if not re.match(r"\s*\?\s*\S", text[mention.end :]))
+    wanted = settled or wanted  # "pegasus? or t5 ... let us take t5"
     unknown = unknown or _unknown(text, known)
     return Models(wanted, refused, unknown if not wanted else None)
+
+
+_OTHERS = re.compile(
+    rf"(?<![\w/])(?:{'|'.join(sorted(map(re.escape, lexicon.OTHER_MODELS), key=len, reverse=True))})(?![\w/])"
+)
+
+
+def _others(text: str, found: list[Mention]) -> list[Mention]:
+    """Well-known models that the catalog does not hold: "xlnet"."""
+    return [
+        Mention(
+            lexicon.OTHER_MODELS[match.group()][0],
+            match.start(),
+            match.end(),
+            negated(text, match.start(), match.end()),
+            lexicon.OTHER_MODELS[match.group()][1:],
+        )
+        for match in _OTHERS.finditer(text)
+        if not any(one.start <= match.start() < one.end for one in found)
+        and (match.group() not in common_words() or _expected(text, match))
+    ]
 
 
 _UNKNOWN = re.compile(
@@ -222,6 +247,29 @@ def _by_place(text: str) -> list[Mention]:
                 found.append(Mention(model.id, start, end, negated(text, start, end), _tasks(model)))
                 break
     return found
+
+
+def _names_put_right(text: str, known: frozenset[str]) -> str:
+    """Slips in the names of families: "xlm robrta"."""
+
+    def put_right(match: re.Match[str]) -> str:
+        word = match.group()
+        if (
+            word in families()
+            or word in known
+            or word in common_words()
+            or word in lexicon.VOCABULARY
+            or word in names()
+        ):
+            return word
+        if _squeezed(word) in _index():
+            return word
+        allowed = 1 if len(word) < 10 else 2
+        near = process.extract(word, families(), scorer=OSA.distance, score_cutoff=allowed, limit=2)
+        near = [found for found in near if found[0][0] == word[0] and len(found[0]) >= 6]
+        return str(near[0][0]) if len(near) == 1 else word
+
+    return re.sub(r"(?<![\w./@-])[a-z]{6,14}(?![\w/@])", put_right, text)
 
 
 def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | None]:
@@ -379,6 +427,9 @@ def _goes_on(text: str, tokens: list[re.Match[str]], place: int) -> bool:
 
 def _mention(model_id: str, text: str, span: list[re.Match[str]]) -> Mention:
     start, end = span[0].start(), span[-1].end()
+    spoken = text[start:end] + (re.match(r"[-_ ]?(?:un)?cased\b", text[end:]) or [""])[0]
+    if re.search(r"(?<!un)cased$", spoken) and re.match(r"(?:google-bert|distilbert)/.*-uncased$", model_id):
+        model_id = model_id.removesuffix("uncased") + "cased"  # these exist in both forms
     return Mention(model_id, start, end, negated(text, start, end), _tasks(catalog.get(model_id)))
 
 
@@ -435,12 +486,18 @@ def relative_size(text: str) -> int:
     return 0
 
 
-def next_size(model_id: str | None, task: Task | None, direction: int, offline: bool = False) -> str | None:
-    """The next smaller or larger model for a task, of the same family where there is one; None at the end."""
+def next_size(
+    model_id: str | None, task: Task | None, direction: int, offline: bool = False, *, much: bool = False
+) -> str | None:
+    """The next smaller or larger model for a task, of the same family where there is one; None at the end.
+
+    Args:
+        much: a third of its size or less, for "much smaller".
+    """
     now = catalog.lookup(model_id, task)
     fitting = [model for model in catalog.find(task, offline=offline) if model.id != now.id and not model.gated]
     if direction < 0:
-        fitting = [model for model in fitting if model.parameters < 0.75 * now.parameters][::-1]
+        fitting = [model for model in fitting if model.parameters < (0.34 if much else 0.75) * now.parameters][::-1]
     else:
         fitting = [model for model in fitting if model.parameters > 1.4 * now.parameters]
     if now.languages:
@@ -532,12 +589,27 @@ def _dataset_so_called(text: str) -> tuple[str, str | None] | None:
         r"|\bdata ?set (?:called |named )?([a-z0-9][\w.-]*[\d_-][\w.-]*)",
         text,
     )
-    name = next((group for group in match.groups() if group), None) if match else None
+    name = next((group for group in match.groups() if group), None) if match else _after_a_model(text)
     if not name or name in _NOT_A_NAME:
         return None
     on_hub = re.search(r"\b(?:hub|hugging ?face)\b", text)
     unusual = re.search(r"[\d_-]", name) or name not in common_words()
     return (name, None) if on_hub or unusual else None
+
+
+def _after_a_model(text: str) -> str | None:
+    """ "phi 3 mini on databricks-dolly-15k": a name no word has, behind what is to be tuned."""
+    match = re.search(r"^(?:[\w.'-]+ ){1,6}on (?:the )?([a-z][\w.]*(?:[-_][\w.]+)+)(?=$|[ ,;!?]|\.$)", text)
+    if match is None or re.search(r"^(?:x|a|t|l|h|hf|gpu|cpu|rtx|two|my)[-_]", match.group(1)):
+        return None
+    named = any(part in _plain_parts() for part in re.split(r"[-_]", match.group(1)))
+    unusual = re.search(r"\d|_", match.group(1)) and not any(one in match.group(1) for one in families())
+    return match.group(1) if named or unusual else None
+
+
+@cache
+def _plain_parts() -> frozenset[str]:
+    return frozenset(name for name in lexicon.DATASETS if name.isalpha() and name not in common_words())
 
 
 def _surely_data(text: str, match: re.Match[str]) -> bool:

@@ -27,18 +27,25 @@ _LAST_N = re.compile(
 _FULL = re.compile(
     r"\b(?:full(?:y)?|complete(?:ly)?|whole|entire)[- ]?(?:parameter |model )?(?:fine[- ]?tun\w*|tun\w+|train\w*"
     r"|retrain\w*)|\bfine[- ]?tune (?:it |the model )?(?:fully|completely|entirely)"
-    r"|\b(?:train|retrain|tune|fine[- ]?tune|update|unfreeze|adapt|change)\w* (?:all|every|the whole|the entire"
+    r"|\b(?:train|retrain|tun|fine[- ]?tun|updat|unfreez|adapt|adjust|chang|modif|optimi[sz]|learn)\w* (?:all|every"
+    r"|the whole"
+    r"|the entire"
     r"|everything|the full|the complete|every single)"
-    rf"(?: (?:of|the|its|single|model's))* ?(?:weights?|{_LAYER}|parameters?|model|network|thing)?\b(?! (?:but|except"
+    rf"(?: (?:of|the|its|their|single|model's|network's))* ?(?:weights?|{_LAYER}|parameters?|model|network"
+    rf"|thing)?\b(?! (?:but|except"
     rf"|other))"
     r"|\b(?:everything|all of it|the whole (?:model|network|thing)) (?:should|must|can|may|has to|needs to|shall) "
     r"(?:be )?(?:train|learn|updat|chang|tun)\w*|\b(?:let|make|have) (?:all|every)(?: of)?(?: the)? (?:layers?"
     r"|weights|parameters) (?:learn|train|change|adapt)"
     r"|\b(?:everything|all|all (?:weights|layers|parameters)) (?:is |be |stays? |should be )?trainable"
-    r"|\b(?:not|never) freez\w* (?:anything|any|a single)\b|\bfreez\w* (?:nothing|none)\b|\bnothing (?:is |should be "
-    r"|stays? )?frozen|\bno (?:frozen|freezing)|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
+    r"|\b(?:not|never) freez\w* (?:anything|any|a single)\b|\bfreez\w* (?:nothing|none)\b|\bnothing (?:of (?:the |it"
+    r"|this|that)?(?: ?\w+)? ?)?(?:is |may be "
+    r"|must be |can be |shall be |to be |should be |gets |stays? |remains? )?frozen|\bno (?:frozen|freezing)"
+    r"|\bend[- ]to[- ]end\b|\bunfreeze (?:it all|all|everything)"
     r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"
     r"|go) (?:a )?full\b(?! stop)"
+    r"|\b(?:full|whole|entire|complete) (?:model|network) (?:is |be |should be )?(?:trainable|trained|tuned|unfrozen)\b"
+    r"|\b(?:train|tun)\w* (?:it |the model |everything |them )?(?:fully|completely|entirely)\b"
     r"|\b(?:full|whole|entire|complete) (?:model|network)(?: please| instead)?(?=$|[,.;!])"
     r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
     r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat"
@@ -144,6 +151,8 @@ _JOBS = re.compile(
     r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)"
     r"|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
     r"|\bjobs? on (?:the )?(?:hub|hugging ?face)\b"
+    r"|\b(?:run|train|do|execute|compute|calculate)\w* (?:it |this |that |the (?:training|run) )?(?:on|at"
+    r"|by) hugging ?face\b"
 )
 _RAY = re.compile(
     r"\b(?:on|use|with|via|to|our|my|a|the) (?:\w+ )?ray\b(?! ?-?(?:image|photo|picture|scan|s\b))|\bray (?:cluster"
@@ -221,6 +230,7 @@ _PUBLISH = re.compile(
     r"|\bhugging ?face\b(?! jobs)|\bto [\w.-]+/[\w.-]+|\bas [\w.-]+/[\w.-]+|\bunder [\w.-]+/[\w.-]+"
     r"|\bat [\w.-]+/[\w.-]+|\bpublic\w*\b|\bonline\b)"
     r"|\bpublish(?:ed)?\b|\bpush it\b"
+    r"|\bmake (?:it|this|that|them|(?:the|my|our) (?:\w+ )?model|run \d+) (?:\w+ )?(?:public|available|accessible)\b"
 )
 
 

@@ -24,7 +24,9 @@ _SPELLED = re.compile(rf"\b(?:a (?=hundred|thousand|million))?(?:{_WORD})(?:(?:[
 #: "one" is a number only before something that is counted; "that one" and "which one" stay words.
 _COUNTED = (
     r"(?:epoch|hour|minute|min\b|second|day|gpu|card|layer|block|pass|round|percent|%|row|point|times?\b|hundred"
-    r"|thousand|million|e\b|half|graphics|more (?:epoch|pass|round|layer)|full|whole|in \w+|out of|tenth|fifth|third"
+    r"|thousand|million|e\b|half|graphics|(?:example|sample|text|image|picture|clip|sentence)s? (?:per|at a|each"
+    r"|in (?:a"
+    r"|each|every) batch)|more (?:epoch|pass|round|layer)|full|whole|in \w+|out of|tenth|fifth|third"
     r"|quarter|evaluation)"
 )
 _PARTS = {

@@ -100,6 +100,11 @@ def like_request(text: str) -> dict[str, float]:
     return _scores("requests.txt", content)
 
 
+def has_content(text: str) -> bool:
+    """Whether a text has words that carry meaning: "this or that" has none."""
+    return bool(_content(text))
+
+
 def _content(text: str) -> str:
     """The words that carry meaning."""
     return " ".join(word for word in re.findall(r"[^\W\d_]{2,}", text) if word not in _EMPTY)

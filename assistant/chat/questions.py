@@ -105,7 +105,11 @@ _RUN_NUMBERS = re.compile(
     r"|\bwhich (?:class(?:es)?|labels?|category|categories|department|topic|one)\b[\w ]{0,25}\b(?:worst|best|hardest"
     r"|easiest|confus\w*"
     r"|weak\w*|mixed up|wrong|poor\w*|problem\w*|difficult)\b|\b(?:worst|weakest|hardest|best) (?:class|label"
-    r"|category)\b|\bis (\d+(?:\.\d+)?) ?%(?: \w+){0,2} (?:good|bad|ok|okay|enough|a lot|high|low|great|normal|poor"
+    r"|category)\b|\b(?:is|are|was) (?:an? |the |my )?(?:\w+ )?(?:accuracy|f1|wer|loss|score|precision|recall|rouge"
+    r"|bleu|perplexity)"
+    r"(?: score)?(?: of| at)? (\d+(?:\.\d+)?)(?: ?%)? (?:\w+ ){0,2}(?:good|bad|ok|okay|enough|high|low|great|normal"
+    r"|poor|acceptable|reasonable)\b|\bis (\d+(?:\.\d+)?) ?%(?: \w+){0,2} (?:good|bad|ok|okay|enough|a lot|high|low"
+    r"|great|normal|poor"
     r"|reasonable)\b|\bis (?:that|it|this|the (?:result|accuracy|score|model)) (?:a )?(?:good|any good|bad|ok|okay"
     r"|reliable|trustworthy|significant|normal|chance|luck|real|better than)\b"
     r"|\bwas (?:\d+ |the |that )?(?:epochs?|rows|data|training|time|it)(?: \w+){0,2} (?:enough|too (?:much|many|few"
@@ -169,8 +173,8 @@ _ORDERS = re.compile(
 )
 #: "I only have 30 pictures, does that work": a question without its mark.
 _ASKS_AT_THE_END = re.compile(
-    r"\b(?:does|is|will|would|are|can) (?:that|it|this|they|we) (?:\w+ )?(?:work|do|enough|ok(?:ay)?|sufficient"
-    r"|possible)[ ?.]*$"
+    r"\b(?:does|is|will|would|are|can) (?:that|it|this|they|we) (?:\w+ ){0,2}(?:work|do|enough|ok(?:ay)?|sufficient"
+    r"|possible|problem|issue|bad|harmful|normal|fine|good|harm|matter)[ ?.]*$"
 )
 #: Where the data go, and who sees them.
 _PRIVACY = re.compile(
@@ -184,6 +188,14 @@ _PRIVACY = re.compile(
 )
 
 
+#: Classes of very different sizes, however it is said.
+_UNEVEN = re.compile(
+    r"\b(?:un(?:even|balanced|equal)|imbalanced?|skewed|lopsided|one-sided)\b"
+    r"|\b(?:one|some|most|the other|another) (?:class|label|category)(?:es|s)? (?:is|are|has|have) (?:\w+ ){0,2}(?:more"
+    r"|rarer?|fewer|bigger|smaller|less)\b"
+)
+
+
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
     asks = _is_question(text, raw) or bool(_ASKS_AT_THE_END.search(text))
@@ -191,6 +203,8 @@ def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tu
         return None
     if _RIGHT_TOOL.search(text):
         return "explain", {"topic": "is fine-tuning right"}
+    if _UNEVEN.search(text):
+        return "explain", {"topic": "imbalance"}
     if _PRIVACY.search(text):
         return "explain", {"topic": "privacy"}
     enough = _ENOUGH.search(text)
@@ -240,6 +254,9 @@ def _first_number(text: str) -> int | None:
 
 
 def _number_topic(text: str) -> str:
+    named = re.match(r"(?:\w+ )?(?:is|are|was) (?:an? |the |my )?(?:\w+ )?(loss|wer|rouge|bleu|perplexity|f1)\b", text)
+    if named:
+        return find_topic(named[1]) or named[1]
     if re.search(r"\bstop|crash|fail|end\b", text) and "why" in text:
         return "why it ended"
     if re.search(r"\bworst|weakest|hardest|confus|mistake|wrong|mixed|best|easiest|difficult|problem", text):

@@ -13,7 +13,7 @@ from assistant.chat.numbers import NUMBER
 from assistant.chat.settings import NAMES, read_settings
 from assistant.chat.turns import State
 from assistant.chat.wording import value_at
-from assistant.chat.words import words_of
+from assistant.chat.words import negated, words_of
 from recipes.plan import Plan
 
 # ---------------------------------------------------------------- a setting that was named before
@@ -183,8 +183,9 @@ def _goes_to(text: str, first: str, second: str, *, languages: bool) -> bool:
     ]
     if languages:
         orders.append(rf"{one}(?:{_INTO}|[-/]| in | ){other}")
-        orders.append(rf"\b(?:{first})\b[^.;]{{0,50}} (?:in|into|to) (?:the |plain |good )?{other}")
-    return any(re.search(order, text) for order in orders)
+        orders.append(rf"\b(?:{first})\b(?:(?! not )[^.;]){{0,50}} (?:in|into|to) (?:the |plain |good )?{other}")
+    hits = [match for order in orders for match in re.finditer(order, text)]
+    return any(not negated(text, match.start()) for match in hits)
 
 
 def other_column(text: str, columns: Sequence[Mapping[str, Any]], now: str | None) -> str | None:

@@ -447,11 +447,9 @@ def _help(message: Message) -> Intent | None:
     found = controls.found(text, message.raw, has_plan=message.has_plan, with_file=False, trying=False)
     if found and found[0] in ("improve", "report", "status"):
         return None
-    if (
-        kind in ("hello", "thanks", "how")
-        and (message.task.score >= SURE or _TRAINS.search(text))
-        and len(text.split()) > 4
-    ):
+    asks_how = kind == "how" and re.match(r"(?:\w+ ){0,2}how (?:do|does|can|could|should|would|to)\b", text)
+    wishes = message.task.score >= SURE or (_TRAINS.search(text) and not asks_how)
+    if kind in ("hello", "thanks", "how") and wishes and len(text.split()) > 4:
         return None
     if message.models.wanted or message.dataset[0] or message.settings:
         return None
@@ -518,6 +516,8 @@ def _control(message: Message) -> Intent | None:
     if found is None or _is_about_the_plan(message, found[0]) or _is_a_story(message, found[0]):
         return None
     name, slots = found
+    if name == "publish" and slots.get("repo") and message.has_plan and not _finished(message.state):
+        return intent("change", **{**_as_change(message, _plan_slots(message)), "output.publish": slots["repo"]})
     live = any(run.status in ("running", "queued") for run in message.state.runs)
     if name == "status" and message.has_plan and not live and re.search(r"\bhow long\b", message.text):
         return intent("explain", topic="time estimate")
@@ -643,6 +643,8 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     answer = _by_phrase(message, near) if near is not None else None
     if answer is not None:
         return answer
+    if message.file is None and len(text.split()) <= 4 and not phrases.has_content(text) and not _TRAINS.search(text):
+        return None
     named = (
         (spoken and (_TRAINS.search(text) or told))
         or message.dataset[0]
@@ -708,6 +710,8 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
         text,
     ):
         return None
+    if name == "list_runs" and not _OF_RUNS_AT_ALL.search(text):
+        return None
     if name in ("undo", "list_runs", "check_data", "fix_data"):
         return intent(name)
     if name == "export":
@@ -715,6 +719,9 @@ def _by_phrase(message: Message, name: str) -> Intent | None:
     if name == "publish":
         return intent(name, run=run, repo=message.publish[1], kind=controls.publish_kind(text))
     return intent(name, run=run)
+
+
+_OF_RUNS_AT_ALL = re.compile(r"\b(?:runs?|train\w*|models?|experiments?|attempts?|jobs?|history|overview|everything)\b")
 
 
 def _asks_anew(message: Message) -> bool:
@@ -785,7 +792,14 @@ def _model_slots(message: Message) -> dict[str, Any]:
             **(unwanted if not set(unwanted.get("avoid", [])) & set(mentions.families_of(models.wanted)) else {}),
         }
     if direction and plan is not None and plan.base_model:
-        next_one = mentions.next_size(plan.base_model, task, direction) if direction > 0 else None
+        much = direction < 0 and re.search(
+            r"\b(?:much|far|way|lot|tiny|considerably"
+            r"|really) (?:\w+ )?\w+er\b",
+            message.text,
+        )
+        next_one = (
+            mentions.next_size(plan.base_model, task, direction, much=bool(much)) if direction > 0 or much else None
+        )
         return {"base_model": next_one} if next_one else {"preference": "smaller" if direction < 0 else "more accurate"}
     if models.refused:
         return {"avoid": [*message.settings.get("avoid", []), *mentions.families_of(models.refused)]}

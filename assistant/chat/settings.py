@@ -17,7 +17,8 @@ from recipes.plan import Plan
 
 _LINK = (
     r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size"
-    r"|value|count|number|up|down|maybe|rather|please|becomes?|becoming|goes|go|bigger|larger|smaller|lower"
+    r"|value|count|number|up|down|maybe|rather|please"
+    r"|should|shall|must|will|may|can|becomes?|becoming|goes|go|bigger|larger|smaller|lower"
     r"|higher)){0,4}\s*"
 )
 _AMOUNT = r"(?:at most|no more than|not more than|max(?:imum)?|up to|about|around|exactly|only|just|for)?\s*"
@@ -31,8 +32,8 @@ _LENGTH = (
     r"|input) length)"
 )
 _ROWS_OF = (
-    r"(?:rows|examples|samples|images|pictures|photos|clips|sentences|texts|tickets|reviews|messages|items"
-    r"|records|rows)"
+    r"(?:rows?|examples?|samples?|images?|pictures?|photos?|clips?|sentences?|texts?|tickets?|reviews?|messages?"
+    r"|items?|records?)"
 )
 
 #: What a setting is called, for relative changes and for what is not to change.
@@ -83,6 +84,9 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.early_stopping", rf"\bpatience\b{_LINK}(\d+)"),
         ("training.early_stopping", r"(?:after|for) (\d+) (?:evaluations?|checks?|rounds?|epochs?|times?) (?:without"
                                     r"|with no|of no)"),
+        ("training.early_stopping", r"(?:stop|end|quit|abort|finish)\w*\b[^.;]{0,60}\b(?:nothing|no|not|any ?more|worse"
+                                    r"|flat|stuck|stall\w*|plateau\w*|same)\b[^.;]{0,40}\b(\d+) (?:evaluations?"
+                                    r"|checks?|validations?|tests|times? (?:in a row|running))"),
         ("training.early_stopping", r"(?:not|no|stops?|nothing) (?:improv|gain|better|progress)\w* (?:for|in"
                                     r"|after) (\d+)"),
         ("training.weight_decay", rf"weight decay{_LINK}{NUMBER}"),
@@ -610,6 +614,9 @@ def _test_percent(text: str) -> float | None:
         rf"test(?:[- _](?:set|share|split|fraction|size|part))?{_LINK}(0?\.\d+)\b",
         rf"test (?:it )?(?:on|with) (?:a )?{NUMBER} %",
         rf"{NUMBER} % (?:test\b|held[- ]out|hold-?out)",
+        rf"{NUMBER} % (?:of (?:the |my |our |all )*\w+ )?(?:should |shall |must |will |can |may )?(?:be|become|is|are"
+        rf"|form"
+        rf"|make(?: up)?|go (?:in)?to)(?: the| a| my| our)? (?:test\w*|held[- ]out|hold-?out)\b",
     )
     for pattern in patterns:
         match = re.search(pattern, text)

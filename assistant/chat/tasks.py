@@ -103,6 +103,8 @@ def _modality(text: str, weights: dict[str, float]) -> str | None:
     }
     if lexicon.LANGUAGE_MODEL.search(text) and not counts["image"]:
         return "text"
+    if lexicon.FROM_TEXT.search(text) and max(weights["write_down"], weights["look_and_talk"], weights["boxes"]) < 3.1:
+        return "text"
     if counts["image"] and weights["look_and_talk"] < 1 and counts["image"] >= counts["audio"]:
         return "image"
     if counts["image"] and counts["image"] >= counts["audio"]:

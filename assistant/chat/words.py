@@ -164,6 +164,7 @@ def _by_first_letter(vocabulary: frozenset[str]) -> dict[str, tuple[str, ...]]:
 _BOUNDARY = re.compile(
     r"[.;:!?,()\n]|(?:instead of|rather than|other than) (?:the )?[\w-]+ (?:use|take|choose|pick|try|predict|learn|do"
     r"|go with)\b"
+    r"|\band (?:then |please |rather )?(?:train|use|take|make|set|learn|tune|choose|pick|try)\b"
     r"|(?<!anything )(?<!everything )(?<!all )(?<!nothing )\bbut\b|\b(?:only|just|instead(?! of)|then|so"
     r"|because|however|except that|it should|please)\b"
 )
@@ -173,6 +174,8 @@ _NOT_BEFORE = re.compile(
     r"|do not use|stop using|away from|none of|don)\b"
     r"(?:\s+[\w'./-]+){0,3}\s*$"
 )
+#: "leave out LoRA and train it fully": what comes after "and" with a new order is wanted.
+_NEW_ORDER = re.compile(r"(?:train|use|take|make|set|learn|tune|choose|pick|try)\b")
 _NOT_ONLY = re.compile(r"\bnot (?:only|just)\b[^.;!?,]*$")
 _NOT_AFTER = re.compile(
     r"^\s*(?:is|are|was)?\s*(?:not (?:what|the (?:label|target|one|right|answer|class)|needed|necessary|wanted"
@@ -187,6 +190,8 @@ def negated(text: str, start: int, end: int | None = None) -> bool:
     if _NOT_ONLY.search(before):
         return False
     cut = max((match.end() for match in _BOUNDARY.finditer(before)), default=0)
+    if re.search(r"\band (?:then |please |rather )?$", before) and _NEW_ORDER.match(text, start):
+        return False
     if _NOT_BEFORE.search(before[cut:]):
         return True
     return end is not None and bool(_NOT_AFTER.search(text[end : end + 40]))
