@@ -290,7 +290,8 @@ def make_job(work: Work, before: Before) -> Job:
     if isinstance(work.model, Whisper) and work.model.kept is not None:
         window = work.model.longest  # the encoder's states are there for the whole of it
     rows = rows_at_once(work.plan, run, work.place)
-    peak = predicted_peak_bytes(work, rows, window)
+    whole = work.model.longest if isinstance(work.model, Whisper) else window  # of some batches
+    peak = predicted_peak_bytes(work, rows, whole)
     run.predicted_peak_bytes, run.rows_in_memory = peak, rows
     run.write(Estimate(predicted_peak_bytes=peak))
     validation = study.validation if len(study.validation) else study.train

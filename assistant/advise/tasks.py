@@ -42,11 +42,11 @@ DEFAULTS = {
     "image-text-to-text": Defaults("loss", "How surprised the model is by answers it never saw", 8, 1024, 3, 1e-4),
     "audio-classification": Defaults("accuracy", "The share of sounds it gets right", 16, None, 10, 5e-5),
     "automatic-speech-recognition": Defaults(
-        "wer", "The share of words that are wrong: lower is better", 16, None, 5, 1e-4
+        "wer", "The share of words that are wrong: lower is better", 16, None, 4, 1e-4
     ),
 }
 #: Whisper, all weights: about a fortieth of the rate it was first trained with.
-WHISPER_RATES = (("tiny", 3.75e-5), ("base", 2.5e-5), ("small", 1.25e-5), ("medium", 6.25e-6), ("large", 5e-6))
+WHISPER_RATES = (("tiny", 3e-5), ("base", 2.5e-5), ("small", 1.25e-5), ("medium", 6.25e-6), ("large", 5e-6))
 LANGUAGE_MODEL_TASKS = ("text-generation", "preference-tuning", "image-text-to-text")
 
 
@@ -159,7 +159,7 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
         task == "automatic-speech-recognition"
         and model.modality == "audio"
         and "whisper" in model.id
-        and (model.parameters > 100e6 or data.rows < 500)
+        and model.parameters > 100e6
     ):
         return "lora", "The language is known already: adapters forget less (MAS-LoRA 2025). Runner-up: every weight."
     if task in ("token-classification", "question-answering") and not on_gpu:

@@ -129,6 +129,11 @@ class SpeechModel(ABC):
         del seconds
         return contextlib.nullcontext()
 
+    def seconds_of(self, inputs: dict[str, torch.Tensor]) -> float:
+        """The window that some inputs were made for."""
+        del inputs
+        return self.longest
+
     def transcribe(self, sounds: Sounds, rows: Sequence[int], place: Device, most: int) -> list[str]:
         """What is said in some recordings; those of like length go together."""
         self.module.eval()
@@ -249,12 +254,18 @@ class Whisper(SpeechModel):
             return dict(inputs)
         return {"encoder_outputs": BaseModelOutput(last_hidden_state=inputs["hidden"])}
 
+    def seconds_of(self, inputs: dict[str, torch.Tensor]) -> float:
+        """Two frames a position; the whole window where the encoder's states were kept."""
+        if "hidden" in inputs:
+            return self.longest
+        return inputs["input_features"].shape[2] / (2 * POSITIONS_A_SECOND)
+
     @contextlib.contextmanager
     def reading(self, seconds: float) -> Iterator[None]:
         """A shorter window: the silence that fills thirty seconds up costs as much as speech."""
         encoder, config = self.bare.model.encoder, self.bare.config
         whole, limit = encoder.embed_positions, int(config.max_source_positions)
-        positions = min(limit, int(np.ceil(seconds * POSITIONS_A_SECOND)))
+        positions = min(limit, int(np.ceil(round(seconds * POSITIONS_A_SECOND, 3))))
         short = nn.Embedding(positions, whole.embedding_dim, device=whole.weight.device)
         short.weight = nn.Parameter(whole.weight[:positions].detach(), requires_grad=False)
         encoder.embed_positions, config.max_source_positions = short, positions
