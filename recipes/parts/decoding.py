@@ -1,6 +1,6 @@
 """Picture files to pixels: any common format, safely, as a model's image processor wants them; decoded once and kept.
 
-found = decode_all(paths, processor, cache, check)     found.pixels: (pictures, height, width, 3), uint8, on disk
+found = decode_all(paths, processor, cache, check)     found.pixels[rows]: (rows, height, width, 3), uint8, from disk
 
 What a file claims is checked before its pixels are unpacked; a file that cannot be read is named and left out.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import warnings
@@ -33,6 +34,7 @@ DRAFT_FACTOR = 4  # JPEG files so many times as large as needed are unpacked at 
 CHUNK = 16  # pictures that a thread prepares together
 CACHE_BYTES = 6 << 30
 HASH_SIDE = 12
+PIXELS = "pixels.bin"
 Pixels = NDArray[np.uint8]
 BACKGROUND = (255, 255, 255)  # behind transparent pictures
 
@@ -70,18 +72,43 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class PixelFile:
+    """Prepared pictures on disk, read when they are asked for: a map of the file would count as memory of the run.
+
+    Attributes:
+        path: their bytes, one picture after the other. shape: (pictures, height, width, 3).
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Pixels:
+        """The pictures of some rows, shape (rows, height, width, 3)."""
+        found: Pixels = np.empty((len(rows), *self.shape[1:]), dtype=np.uint8)
+        size = math.prod(self.shape[1:])
+        with self.path.open("rb", buffering=0) as file:
+            for place, row in zip(found, rows, strict=True):
+                file.seek(int(row) * size)
+                file.readinto(place.data)
+        return found
+
+
+@dataclass(frozen=True)
 class Decoded:
     """Many pictures, prepared.
 
     Attributes:
-        paths: of the pictures that could be read; pixels: shape (pictures, height, width, 3), in the same order.
+        paths: of the pictures that could be read; pixels: of these, in the same order.
         hashes: path -> the picture in 432 bytes, by which near copies are found.
         broken: path -> why it cannot be read.
         key: what the pixels depend on.
     """
 
     paths: list[str]
-    pixels: Pixels
+    pixels: PixelFile
     hashes: dict[str, bytes]
     broken: dict[str, str]
     key: str
@@ -224,7 +251,7 @@ def decode_all(paths: Sequence[str], made: Geometry, cache: Path, check: Callabl
         folder = cache / key
         if not (folder / "about.json").is_file():
             _decode_into(folder, unique, made, threads, check)
-    return _load(folder, unique, key)
+    return _load(folder, unique, made, key)
 
 
 def _digest(path: str) -> str:
@@ -241,7 +268,7 @@ def _key(made: Geometry, digests: list[str]) -> str:
         processor = repr(made.processor)
     about = versions()
     facts = [processor, made.height, made.width, made.scale.tolist(), made.offset.tolist(), pillow_version]
-    facts += [about.get("transformers"), about.get("torch"), LONGEST_RATIO, DRAFT_FACTOR]
+    facts += [about.get("transformers"), about.get("torch"), LONGEST_RATIO, DRAFT_FACTOR, PIXELS]
     return hashlib.sha256(json.dumps([facts, digests], default=str).encode()).hexdigest()[:32]
 
 
@@ -263,20 +290,13 @@ def _decode_into(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
-        shape = (max(1, len(paths)), made.height, made.width, 3)
-        pixels = np.lib.format.open_memmap(partial / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
         chunks = [range(start, min(start + CHUNK, len(paths))) for start in range(0, len(paths), CHUNK)]
-        marks: list[str] = [""] * len(paths)
-        work = threads.map(lambda rows: _chunk([paths[row] for row in rows], made), chunks)
-        for rows, (values, told) in zip(chunks, work, strict=True):
-            check()
-            for row, mark in zip(rows, told, strict=True):
-                marks[row] = mark
-            good = [row for row, mark in zip(rows, told, strict=True) if not mark.startswith("!")]
-            if good:
-                pixels[good] = values
-        pixels.flush()
-        del pixels
+        marks: list[str] = []
+        with (partial / PIXELS).open("wb") as pixels:
+            for values, told in threads.map(lambda rows: _chunk([paths[row] for row in rows], made), chunks):
+                check()
+                marks += told
+                pixels.write(values.data)
         (partial / "about.json").write_text(json.dumps(marks), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
@@ -299,16 +319,13 @@ def _chunk(paths: list[str], made: Geometry) -> tuple[Pixels, list[str]]:
     return decode_new(opened, made), marks
 
 
-def _load(folder: Path, paths: list[str], key: str) -> Decoded:
+def _load(folder: Path, paths: list[str], made: Geometry, key: str) -> Decoded:
     marks = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     os.utime(folder)
-    pixels = np.load(folder / "pixels.npy", mmap_mode="r")
     good = [row for row, mark in enumerate(marks) if not mark.startswith("!")]
-    if len(good) < len(paths):
-        pixels = pixels[good]
     return Decoded(
         paths=[paths[row] for row in good],
-        pixels=pixels,
+        pixels=PixelFile(folder / PIXELS, (len(good), made.height, made.width, 3)),
         hashes={paths[row]: bytes.fromhex(marks[row]) for row in good},
         broken={path: mark[1:] for path, mark in zip(paths, marks, strict=True) if mark.startswith("!")},
         key=key,

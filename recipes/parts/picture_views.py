@@ -44,7 +44,7 @@ def vary(pictures: torch.Tensor, seeds: Sequence[tuple[int, int, int]]) -> torch
     return torch.stack(changed).contiguous(memory_format=torch.channels_last)
 
 
-def statistics(pixels: NDArray[np.uint8], index: NDArray[np.int64]) -> NDArray[np.float32]:
+def statistics(pixels: NDArray[np.uint8] | decoding.PixelFile, index: NDArray[np.int64]) -> NDArray[np.float32]:
     """Colours in 8 by 8 fields, and how strong edges of each direction are in 7 by 7 fields: shape (rows, 633)."""
     found = []
     for start in range(0, len(index), STATISTICS_BATCH):

@@ -17,7 +17,7 @@ from recipes.parts.baselines import Predictions
 from recipes.parts.context import RunContext
 from recipes.parts.copies import components, count_of
 from recipes.parts.data import Record, Rows, Warn
-from recipes.parts.decoding import Decoded, Geometry
+from recipes.parts.decoding import Decoded, Geometry, PixelFile
 from recipes.parts.device import Device, keep_freed_memory, peak_bytes
 from recipes.parts.errors import RecipeError
 from recipes.parts.features import TOKENS_A_BATCH
@@ -42,13 +42,13 @@ class Pictures:
     """Prepared pictures of many rows.
 
     Attributes:
-        pixels: shape (pictures, height, width, 3), uint8, mostly on disk; index: shape (rows,): each row's picture.
+        pixels: shape (pictures, height, width, 3), uint8, in memory or on disk; index: shape (rows,): each row's picture.
         made: how pixels become what the model reads.
         varied: whether each pass of a training sees them a little differently; seed: of these variations.
         key: what the pixels depend on.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | PixelFile
     index: NDArray[np.int64]
     made: Geometry
     key: str = ""
@@ -156,7 +156,7 @@ class PictureKind(Modality):
                 decoding.open_picture(path)
             except decoding.Unreadable as error:
                 broken[path] = str(error)
-        decoded = Decoded([], np.zeros((0, 1, 1, 3), np.uint8), {}, broken, "")
+        decoded = Decoded([], PixelFile(file, (0, 1, 1, 3)), {}, broken, "")
         warn_of_broken(decoded, len(set(rows.inputs)), warn)
         return readable(rows, decoded)
 
@@ -173,7 +173,7 @@ class PictureKind(Modality):
         with torch.no_grad():
             answer = int(classifier.module(pixel_values=batch)["logits"][0].argmax())
         strength = looking.heat(classifier, batch, answer)
-        return {} if strength is None else {"looked_at": looking.drawn(inputs.pixels[0], strength)}
+        return {} if strength is None else {"looked_at": looking.drawn(inputs.pixels[inputs.index][0], strength)}
 
     def shown(self, values: Sequence[str]) -> list[str]:
         """The names of files, with their folder."""
