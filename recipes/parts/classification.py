@@ -34,6 +34,7 @@ from recipes.plan import Plan
 LEAST_VALIDATION = 10  # fewer rows cannot tell whether training the body helped
 BATCH_SIZE = 16  # where the plan leaves it open
 SCRATCH_LEARNING_RATE = 3e-4  # random weights need larger steps than pretrained ones
+SCRATCH_EPOCHS = 10.0  # where the plan trains no body; the time ends it sooner
 SCRATCH_SECONDS = (60.0, 600.0)  # least and most
 
 
@@ -361,8 +362,10 @@ def from_scratch(work: Work, chosen: Chosen) -> dict[str, Predictions]:
     silent = dataclasses.replace(
         run, events=EventWriter(None), warnings=[], notes=[], seconds_before=0.0, max_seconds=run.elapsed() + seconds
     )
+    usual = settings(plan, run)
+    epochs = SCRATCH_EPOCHS if plan.method.name == "head" else usual.epochs  # a head's one pass would be no match
     how = dataclasses.replace(
-        settings(plan, run), learning_rate=SCRATCH_LEARNING_RATE, layer_decay=None, keep_checkpoints=False
+        usual, epochs=epochs, learning_rate=SCRATCH_LEARNING_RATE, layer_decay=None, keep_checkpoints=False
     )
     folder = run.directory / "checkpoints" / "from_scratch"
     outcome = fine_tune(make_job(work, classifier), how, silent, work.place, checkpoints.Memory(), folder)
