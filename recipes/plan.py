@@ -222,6 +222,10 @@ class Plan(Strict):
             roles = (CLASSIFICATION[self.task], "label")
             missing += [f"data.columns.{role}" for role in roles if not self.data.columns.get(role)]
             missing += ["problem"] if self.problem is None else []
+        if self.task == "token-classification":
+            words = [role for role in ("tokens", "text") if self.data.columns.get(role)]
+            missing += [] if words else ["data.columns.tokens"]
+            missing += [] if self.data.columns.get("tags") else ["data.columns.tags"]
         if self.task == "automatic-speech-recognition":
             missing += [f"data.columns.{role}" for role in ("audio", "transcript") if not self.data.columns.get(role)]
         if self.method.name == "last_layers" and self.method.layers is None:

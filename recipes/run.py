@@ -29,6 +29,7 @@ from recipes.plan import Plan
 RECIPES = {
     "image-classification": "recipes.image_classification",
     "text-classification": "recipes.text_classification",
+    "token-classification": "recipes.token_classification",
     "text-generation": "recipes.text_generation",
     "preference-tuning": "recipes.preference_tuning",
     "audio-classification": "recipes.audio_classification",

@@ -34,6 +34,8 @@ NAMES = {
     "untuned": "the untuned model",
     "longer": "always liking the longer answer",
     "few_shot": "the untuned model with examples in its prompt",
+    "most_frequent_tag": "giving each word its most frequent tag",
+    "crf": "a conditional random field on spelling (CRF)",
 }
 #: Names that differ where the answer is a number.
 NUMBER_NAMES = {

@@ -34,7 +34,7 @@ _HUB_METRICS = {
     "r2": "r_squared",
     "spearman": "spearmanr",
 }
-_METHODS = {
+METHODS = {
     "head": "the pretrained body was left as it is and only a new last layer was fitted",
     "last_layers": "the last blocks and a new last layer were trained, the blocks below left as they are",
     "lora": "small adapters (LoRA) and a new last layer were trained, the pretrained weights left as they are",
@@ -61,7 +61,7 @@ def model_card(plan: Plan, result: Result, base_license: str | None = None) -> s
         f"# {_title(plan, result)}\n",
         _what_it_is(plan, result),
         f"## How good it is\n\n{plain(result.verdict.text)}\n\n{figures_table(result)}",
-        _class_table(result),
+        class_table(result),
         f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result)}```\n",
         f"## Data\n\n{data_section(result)}",
         f"## Limits\n\n{_limits(plan, result)}",
@@ -129,7 +129,7 @@ def front_matter(plan: Plan, result: Result, base_license: str | None) -> str:
     base = base_name(plan, result)
     on_hub = bool(_HUB_ID.fullmatch(base))
     adapter = (result.model_format or "").startswith("peft")
-    method = _method_used(result)
+    method = method_used(result)
     fields: dict[str, Any] = {
         "library_name": "peft" if adapter else "transformers",
         "pipeline_tag": result.task,
@@ -178,10 +178,10 @@ def _dataset(plan: Plan) -> tuple[str, str | None]:
     return "private data", None
 
 
-def _method_used(result: Result) -> str:
+def method_used(result: Result) -> str:
     """What won: the candidate that was chosen, else the plan's method."""
     chosen = next((candidate.name for candidate in result.candidates or [] if candidate.chosen), None)
-    return chosen if chosen in _METHODS else str(result.method.get("name") or "head")
+    return chosen if chosen in METHODS else str(result.method.get("name") or "head")
 
 
 def _title(plan: Plan, result: Result) -> str:
@@ -206,7 +206,7 @@ def _what_it_is(plan: Plan, result: Result) -> str:
     share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
     labels = f" Its labels: {', '.join(f'`{plain(label)}`' for label in result.labels)}." if result.labels else ""
     return (
-        f"{purpose} It was made from the pretrained model {base}: {_METHODS[_method_used(result)]} "
+        f"{purpose} It was made from the pretrained model {base}: {METHODS[method_used(result)]} "
         f"({result.trainable_parameters:,} of {result.total_parameters:,} weights, {share:.3g} %).{labels}\n"
     )
 
@@ -233,10 +233,11 @@ def _cell(metric: str, found: Interval | None) -> str:
     return figure(metric, found.value) + (f" ({bounds})" if bounds else "")
 
 
-def _class_table(result: Result) -> str:
+def class_table(result: Result) -> str:
+    """Each class's figures as a Markdown table with its meaning; empty where there are none."""
     if not result.classes:
         return ""
-    lines = ["### Class by class", "", "| class | test rows | precision | recall | F1 |", "|---|---|---|---|---|"]
+    lines = ["### Class by class", "", "| class | in the test | precision | recall | F1 |", "|---|---|---|---|---|"]
     for each in result.classes:
         f1 = figure("f1", each.f1) if each.f1 is not None else "–"
         precision, recall = _cell("precision", each.precision), _cell("recall", each.recall)
@@ -294,8 +295,8 @@ def _limits(plan: Plan, result: Result) -> str:
 def making(plan: Plan, result: Result) -> str:
     """Settings, time, memory and versions, as a Markdown list."""
     training = plan.training
-    settings: dict[str, Any] = {"method": _method_used(result), "seed": result.seed}
-    if _method_used(result) != "head":
+    settings: dict[str, Any] = {"method": method_used(result), "seed": result.seed}
+    if method_used(result) != "head":
         settings |= {
             "epochs": training.epochs, "learning rate": training.learning_rate, "batch size": training.batch_size,
             **{key: value for key, value in result.method.items() if key != "name"},

@@ -13,6 +13,7 @@ import dataclasses
 import importlib.util
 import math
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from recipes.events import Candidate, Estimate, EventWriter, Result
@@ -149,25 +150,45 @@ def teller(plan: Plan, run: RunContext) -> Any:
 # Training the body, from the fitted head on
 
 
-def best_of_head_and_body(work: Work, base: Base, head: HeadChoice) -> Chosen:
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """What differs where each word of a text is classified, instead of the text.
+
+    Attributes:
+        job: what is trained on what; tune: does it.
+        head_alone, trained_body: what is kept, with its answers; save: writes `model/` and checks it.
+    """
+
+    job: Callable[[Any, Classifier], Job]
+    tune: Callable[..., Outcome]
+    head_alone: Callable[[Any, Base, HeadChoice, list[Candidate]], Chosen]
+    trained_body: Callable[[Any, Classifier, list[Candidate], Outcome], Chosen]
+    save: Callable[[Any, Chosen], None]
+
+
+def best_of_head_and_body(work: Work, base: Base, head: HeadChoice, steps: Steps | None = None) -> Chosen:
     """Train the body where the plan asks for it; the winner on the validation rows is kept.
+
+    Args:
+        steps: None: those of whole rows.
 
     Raises:
         Stopped: somebody asked for it; the better one so far is in `model/`.
     """
     plan, run = work.plan, work.run
+    steps = steps or Steps(make_job, fine_tune, head_alone, trained_body, save_and_verify)
     if plan.method.name == "head" or not can_train_body(work):
-        return head_alone(work, base, head, [])
+        return steps.head_alone(work, base, head, [])
     with run.phase("training", "Training the model from the fitted last layer on"):
-        classifier, outcome = train_body(work, base, head)
+        classifier, outcome = train_body(work, base, head, steps)
     candidates = compare(plan, head, outcome)
     if candidates[-1].chosen:
-        chosen = trained_body(work, classifier, candidates, outcome)
+        chosen = steps.trained_body(work, classifier, candidates, outcome)
     else:
         say_head_kept(candidates, outcome, run)
-        chosen = head_alone(work, load_base(plan, work.kind, work.study, work.place, run), head, candidates)
+        chosen = steps.head_alone(work, load_base(plan, work.kind, work.study, work.place, run), head, candidates)
     if outcome.stopped:
-        save_and_verify(work, chosen)
+        steps.save(work, chosen)
         raise Stopped(outcome.steps, model_kept=True)
     return dataclasses.replace(chosen, curves=outcome.curves)
 
@@ -198,7 +219,7 @@ def can_train_body(work: Work) -> bool:
     return False
 
 
-def train_body(work: Work, base: Base, head: HeadChoice) -> tuple[Classifier, Outcome]:
+def train_body(work: Work, base: Base, head: HeadChoice, steps: Steps) -> tuple[Classifier, Outcome]:
     """Train from the fitted head on; what must not change is checked to be unchanged, bit for bit.
 
     Raises:
@@ -210,8 +231,8 @@ def train_body(work: Work, base: Base, head: HeadChoice) -> tuple[Classifier, Ou
     prepare(work, classifier, plan.method, base.fresh)
     frozen = methods.weights_sha256(classifier.module, trainable=False)
     share = 0.5 if "from_scratch" in plan.evaluation.baselines else 1.0
-    job = dataclasses.replace(make_job(work, classifier), share_of_time=share)
-    outcome = fine_tune(job, settings(plan, run), run, work.place, work.memory, run.directory / "checkpoints")
+    job = dataclasses.replace(steps.job(work, classifier), share_of_time=share)
+    outcome = steps.tune(job, settings(plan, run), run, work.place, work.memory, run.directory / "checkpoints")
     ending.check_frozen(plan, classifier.module, frozen, "start again with the method head, and ")
     if not outcome.stopped:
         check_it_moved(plan, outcome, run)

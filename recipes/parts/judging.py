@@ -10,6 +10,7 @@ import platform
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from recipes.events import Candidate, Result
@@ -24,6 +25,7 @@ from recipes.parts.methods import Classifier
 from recipes.parts.modality import Inputs, Modality
 from recipes.parts.probe import HeadChoice
 from recipes.parts.study import Study
+from recipes.parts.training import logits_of
 from recipes.plan import Plan
 
 VERIFIED_ROWS = 8
@@ -132,7 +134,11 @@ def save_and_verify(work: Work, chosen: Chosen) -> None:
     def do() -> None:
         save.save(chosen.classifier, folder, work.encoded.max_length)
         values = work.study.inputs(work.study.judged[:VERIFIED_ROWS])
-        save.verify(folder, work.kind, values, chosen.sample_logits, work.place, work.study.goal.problem)
+
+        def logits(loaded: Classifier) -> NDArray[Any]:
+            return logits_of(loaded, work.kind.encode_new(loaded, values), np.arange(len(values)), work.place)
+
+        save.verify(folder, work.kind, logits, chosen.sample_logits, work.place, work.study.goal.problem)
 
     work.run.on_main(do)
 

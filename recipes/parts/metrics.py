@@ -54,6 +54,10 @@ HIGHER_IS_BETTER = {
     "cer": False,
     "perplexity": False,
     "reward_accuracy": True,
+    "entity_f1": True,
+    "entity_precision": True,
+    "entity_recall": True,
+    "word_accuracy": True,
 }
 
 #: The figures that can decide, by problem: those that can be resampled in pairs.
@@ -364,6 +368,10 @@ FIGURES: dict[str, Figure] = {
     "precision_micro": lambda sums: _ratio(sums[:, 0], sums[:, 2]),
     "recall_micro": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
     "subset_accuracy": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
+    "entity_f1": lambda sums: _ratio(2 * sums[:, 0], sums[:, 1] + sums[:, 2]),  # right, true and said entities
+    "entity_precision": lambda sums: _ratio(sums[:, 0], sums[:, 2]),
+    "entity_recall": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
+    "word_accuracy": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # words with the right tag, words
     "mae": lambda sums: sums[:, 0] / sums[:, 4],
     "rmse": lambda sums: np.sqrt(sums[:, 1] / sums[:, 4]),
     "r2": _r2,

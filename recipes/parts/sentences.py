@@ -22,6 +22,10 @@ _MEASURED = {
     "rmse": ("its root mean square error is ", ""),
     "r2": ("it explains a share of the differences (R²) of ", ""),
     "spearman": ("its answers rank the texts with a correlation of ", ""),
+    "entity_f1": ("the F1 score of its entities is ", ""),
+    "entity_precision": ("of the entities it finds, ", " are right"),
+    "entity_recall": ("of the entities, ", " are found"),
+    "word_accuracy": ("", " of the words get the right tag"),
 }
 #: metric -> its name in a table.
 METRIC_NAMES = {
@@ -49,6 +53,10 @@ METRIC_NAMES = {
     "json_valid": "answers that are valid JSON",
     "reward_accuracy": "pairs in which it likes the better answer more",
     "margin": "margin between the two answers",
+    "entity_f1": "F1 of whole entities",
+    "entity_precision": "entities found that are right (precision)",
+    "entity_recall": "entities that are found (recall)",
+    "word_accuracy": "words with the right tag",
 }
 _PERCENT = frozenset(METRIC_NAMES) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity", "margin"}
 _VERB = {"mae": "is off by", "rmse": "has an error of"}

@@ -110,6 +110,22 @@ class ClassifierTrainer(Steady):  # type: ignore[misc]
         loss = total * self.run.world_size / num_items_in_batch
         return (loss, {"logits": logits}) if return_outputs else loss
 
+    @staticmethod
+    def collate(job: Job, sampler: LikeLengthBatches) -> Callable[[list[int]], dict[str, torch.Tensor]]:
+        """Rows to a batch: the model's inputs, labels, the rows' weights, and which of them are real."""
+        kind = torch.int64 if job.problem == "single_label_classification" else torch.float32
+
+        def make(places: list[int]) -> dict[str, torch.Tensor]:
+            index = np.array([place if place >= 0 else ~place for place in places])
+            rows = job.train[index]
+            batch = job.encoded.batch(rows, sampler.epoch)
+            batch["labels"] = torch.as_tensor(job.labels[rows]).to(kind)
+            batch["weights"] = torch.from_numpy(job.row_weights[index])
+            batch["real"] = torch.tensor([float(place >= 0) for place in places])
+            return batch
+
+        return make
+
 
 def row_losses(logits: torch.Tensor, labels: torch.Tensor, problem: str) -> torch.Tensor:
     """Loss of each row, shape (rows,): cross-entropy, mean binary cross-entropy, or squared error."""
@@ -146,29 +162,15 @@ def logits_of(
     return logits
 
 
-def collate(job: Job, sampler: LikeLengthBatches) -> Callable[[list[int]], dict[str, torch.Tensor]]:
-    """Rows to a batch: the model's inputs, labels, the rows' weights, and which of them are real."""
-    kind = torch.int64 if job.problem == "single_label_classification" else torch.float32
-
-    def make(places: list[int]) -> dict[str, torch.Tensor]:
-        index = np.array([place if place >= 0 else ~place for place in places])
-        rows = job.train[index]
-        batch = job.encoded.batch(rows, sampler.epoch)
-        batch["labels"] = torch.as_tensor(job.labels[rows]).to(kind)
-        batch["weights"] = torch.from_numpy(job.row_weights[index])
-        batch["real"] = torch.tensor([float(place >= 0) for place in places])
-        return batch
-
-    return make
-
-
 def fine_tune(
-    job: Job, settings: Settings, run: RunContext, device: Device, memory: checkpoints.Memory, folder: Path
-) -> Outcome:
+    job: Job, settings: Settings, run: RunContext, device: Device, memory: checkpoints.Memory, folder: Path,
+    kind: type[ClassifierTrainer] = ClassifierTrainer,
+) -> Outcome:  # fmt: skip
     """Train, keep the best state by the validation rows, and load it into the classifier.
 
     Args:
         folder: where checkpoints live; the newest valid one is gone on from.
+        kind: the trainer, with the loss and the batches of what is classified.
 
     Raises:
         RecipeError: `nan`.
@@ -176,7 +178,7 @@ def fine_tune(
     micro, accumulation = micro_batches(settings.batch_size, run.world_size, settings.micro_batch_size)
     lengths = job.encoded.lengths[job.train]
     sampler = LikeLengthBatches(lengths, settings.batch_size, accumulation, settings.seed, run)
-    loader = Loader(range(len(job.train)), batch_sampler=sampler, collate_fn=collate(job, sampler))  # type: ignore[arg-type]
+    loader = Loader(range(len(job.train)), batch_sampler=sampler, collate_fn=kind.collate(job, sampler))  # type: ignore[arg-type]
     steps_an_epoch = len(sampler) // accumulation
     schedule = Schedule(max(1, math.ceil(settings.epochs * steps_an_epoch)), settings.warmup)
     pace = Pace(
@@ -189,7 +191,7 @@ def fine_tune(
     )
     watch = Watch(run, pace, job.classifier.module, schedule, memory)
     watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
-    trainer = ClassifierTrainer(
+    trainer = kind(
         job, run, device, loader, watch,
         args=steady.arguments(
             settings, device, folder, rows=micro, accumulation=accumulation, weight_decay=settings.weight_decay

@@ -100,6 +100,32 @@ def judge(  # noqa: PLR0913 - one flat call reads better than a bag of options
         return Verdict(code="not_enough_data", text=opening + " There was nothing to compare it with.", metric=metric)
     best, theirs = _best(problem, metric, truth, baselines, labels)
     found = compare(problem, metric, truth, model.prediction, baselines[best].prediction, labels, groups)
+    return pronounce(
+        problem, metric, interval, best, theirs, found, number,
+        noun=noun, cross_validated=cross_validated, test_fraction=test_fraction,
+    )  # fmt: skip
+
+
+def pronounce(  # noqa: PLR0913 - one flat call reads better than a bag of options
+    problem: str,
+    metric: str,
+    interval: Interval,
+    best: str,
+    theirs: float,
+    found: Comparison,
+    number: int,
+    *,
+    noun: str,
+    cross_validated: bool,
+    test_fraction: float | None,
+) -> Verdict:
+    """The verdict of a comparison, in plain words.
+
+    Args:
+        interval: the model's figure; best, theirs: the best baseline's name and figure; number: of test rows.
+        problem, metric, noun, cross_validated, test_fraction: as in `judge`.
+    """
+    opening = measured(metric, interval, number, noun, cross_validated)
     code = _code(metric, found, theirs, number, cross_validated)
     rival = reached(metric, name_of(best, problem), theirs)
     size = max(abs(found.difference.value), SMALLEST) if metric in SHARES else None
@@ -160,12 +186,7 @@ def learned(
     if not np.isfinite(np.asarray(prediction, dtype=np.float64)).all() or (
         scores is not None and not np.isfinite(np.asarray(scores)).all()
     ):
-        return Failure(
-            "nan",
-            "The model's answers are not numbers: its weights overflowed during training.",
-            "Every answer should be a probability or a number.",
-            "Start again with a learning rate ten times smaller.",
-        )
+        return overflowed()
     if problem == REGRESSION:
         return _one_number(truth, prediction)
     if len(truth) < 8 or not _one_answer(truth, prediction):
@@ -178,6 +199,16 @@ def learned(
         f"The test rows hold {len(np.unique(truth, axis=0)):,} different answers.",
         "Check that the labels match the texts. If they do, try the method head first, a smaller learning rate, or "
         "balanced class weights when one class is rare.",
+    )
+
+
+def overflowed() -> Failure:
+    """Answers that are no numbers."""
+    return Failure(
+        "nan",
+        "The model's answers are not numbers: its weights overflowed during training.",
+        "Every answer should be a probability or a number.",
+        "Start again with a learning rate ten times smaller.",
     )
 
 

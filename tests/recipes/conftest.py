@@ -13,6 +13,7 @@ import pytest
 from recipes.events import Result, read_events
 from recipes.plan import Plan
 from tests.recipes.picture_runs import make_pictures, save_tiny_vision
+from tests.recipes.tag_runs import make_sentences
 
 WORDS = [f"word{number}" for number in range(60)]
 KINDS = {"fruit": ["apple", "pear", "plum"], "metal": ["iron", "gold", "zinc"], "cloth": ["silk", "wool", "jute"]}
@@ -178,6 +179,40 @@ def new_picture_run(tmp_path: Path, tiny_vision: Callable[[str], Path]) -> Calla
             "compute.precision": "float32",
             "evaluation.validation_fraction": 0.25,
             "evaluation.baselines": ("majority", "picture_statistics", "nearest_centroid"),
+        }
+        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
+        plan.save(folder / "plan.json")
+        return folder / "plan.json"
+
+    return make
+
+
+@pytest.fixture
+def new_tag_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]:
+    """new_tag_run(method, **{dotted path: value}) -> the path of a plan for tagged sentences."""
+
+    def make(
+        method: str = "head", problem: None = None, *, rows: int = 160, name: str = "run", kind: str = "bert",
+        sentences: list[dict[str, Any]] | None = None, **changes: Any,
+    ) -> Path:  # fmt: skip
+        folder = tmp_path / "runs" / name
+        (folder / "data").mkdir(parents=True)
+        write_rows(folder / "data" / "train.jsonl", sentences or make_sentences(rows, KINDS, WORDS[:12]))
+        settings = {
+            "task": "token-classification",
+            "problem": problem,
+            "base_model": str(tiny(kind)),
+            "method.name": method,
+            "method.layers": 1 if method == "last_layers" else None,
+            "method.rank": 4 if method in ("lora", "qlora") else None,
+            "data.source": "data/train.jsonl",
+            "data.columns.tokens": "tokens",
+            "data.columns.tags": "tags",
+            "training.epochs": 2,
+            "training.learning_rate": 1e-3,
+            "training.batch_size": 16,
+            "compute.precision": "float32",
+            "evaluation.validation_fraction": 0.25,
         }
         plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
         plan.save(folder / "plan.json")

@@ -18,6 +18,7 @@ PROBLEMS = ("single_label_classification", "multi_label_classification", "regres
 METHODS = ("head", "last_layers", "lora", "full")
 #: A task, the baseline that reads its inputs, and what a tiny random model reaches at least.
 TASKS = (("text-classification", "word_counts", 0.8), ("image-classification", "picture_statistics", 0.8))
+CASES = [(*task, problem) for task in TASKS for problem in PROBLEMS] + [("token-classification", "crf", 0.8, None)]
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # PEFT asks for it
 ]
@@ -34,17 +35,20 @@ def check_events(events: list[Any]) -> None:
 
 
 @pytest.fixture
-def plan_for(new_run: Callable[..., Path], new_picture_run: Callable[..., Path]) -> Callable[..., Path]:
+def plan_for(
+    new_run: Callable[..., Path], new_picture_run: Callable[..., Path], new_tag_run: Callable[..., Path]
+) -> Callable[..., Path]:
     """plan_for(task, method, problem) -> a plan that is ready to run."""
-    makers = {"text-classification": new_run, "image-classification": new_picture_run}
+    makers = {
+        "text-classification": new_run, "image-classification": new_picture_run, "token-classification": new_tag_run,
+    }  # fmt: skip
     return lambda task, *given, **changes: makers[task](*given, **changes)
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize(("task", "own_baseline", "least"), TASKS)
+@pytest.mark.parametrize(("task", "own_baseline", "least", "problem"), CASES)
 def test_every_problem_by_every_method(
-    task: str, own_baseline: str, least: float, problem: str, method: str,
+    task: str, own_baseline: str, least: float, problem: str | None, method: str,
     plan_for: Callable[..., Path], run_here: Callable[..., Any],
 ) -> None:  # fmt: skip
     """A run ends with a result whose every field is filled, and a model that answers."""
@@ -56,7 +60,8 @@ def test_every_problem_by_every_method(
     assert result.problem == problem
     assert result.method["name"] == method
     assert sum(result.rows.values()) == 160
-    assert set(result.baselines) == {"majority", own_baseline, "nearest_centroid"}
+    simple = {"majority", "nearest_centroid"} if problem else {"most_frequent_tag"}
+    assert set(result.baselines) == simple | {own_baseline}
     assert result.metric in result.metrics
     assert all(result.metric in figures for figures in result.baselines.values())
     for figure in result.metrics.values():
@@ -74,6 +79,8 @@ def test_every_problem_by_every_method(
     assert all(len(mistake.input) <= 300 for mistake in result.mistakes or [])
     assert (done.folder / "model" / "README.md").read_text(encoding="utf-8").startswith("---")
     assert not list((done.folder / "model").glob("*.bin"))
+    if problem is None:
+        assert result.metrics["entity_f1"].value > least
     if problem == "single_label_classification":
         assert result.labels is not None and len(result.labels) == 3
         assert result.confusion is not None and sum(map(sum, result.confusion)) == result.rows["test"]
@@ -103,7 +110,7 @@ def test_partly_trained_architectures(
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"task": "token-classification"}, "task-not-available"),
+        ({"task": "question-answering"}, "task-not-available"),
         ({"data.columns.text": "body"}, "column-missing"),
         ({"data.source": "data/other.jsonl"}, "data-missing"),
         ({"training.epochs": None}, "plan-incomplete"),
