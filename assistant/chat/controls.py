@@ -64,7 +64,7 @@ _START_WORDS = words_of(
 )
 _STOP = re.compile(
     r"\b(?:stop|stopping|stops|cancel(?:ling)?|abort(?:ing)?|halt(?:ing)?|interrupt(?:ing)?|kill|quit|paus(?:e|ing)"
-    r"|end (?:it|the|this|that|my)|(?:be|get|it) (?:stopped|cancel+ed|aborted|halted|interrupted|paused)"
+    r"|end (?:it|the|this|that|my|run \d+)|(?:be|get|it) (?:stopped|cancel+ed|aborted|halted|interrupted|paused)"
     r"|terminate"
     r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
     r"|it|this) is enough|that will do)\b|^enough\b"
@@ -80,7 +80,7 @@ _STOP_WORDS = words_of(
     """
     stop stops stopping cancel cancels cancelling abort halt interrupt kill end quit pause pausing terminate
     break call pull plug shut hold enough takes long whole everything changed mind wrong longer need needed keep
-    keeping best far state so give emergency forget
+    keeping best far state so give emergency forget early
     """
 )
 _RESUME = re.compile(
@@ -227,7 +227,8 @@ def holds_back(text: str) -> bool:
 def trailing_start(text: str) -> bool:
     """ "…, 2 epochs and start": a yes at the end of another wish."""
     match = re.search(
-        r"(?:\b(?:and|then|afterwards|after that)\b|[,.;:!])\s*(?:and )?(?:then )?(?:you (?:can|may) |please |just "
+        r"(?:\b(?:and|then|afterwards|after that)\b|[,.;:!])\s*(?:and )?(?:so )?(?:then )?(?:you (?:can|may) |please "
+        r"|just "
         r"|let us |i (?:am|would) \w+ |we can )*(?:go|start|run it|begin|launch|train it|train|kick off|fire away"
         r"|do it|go ahead|get going|off you go|run)"
         r"(?: it| that| now| please| the training| the run| training| right away| immediately| already| then| off"
@@ -273,7 +274,7 @@ _STATUS_WORDS = words_of(
     over running going started stopped working stuck crashed hanging ended alive far long much longer time left
     remaining remain remains until till doing happening news update updates check check-in stand stands epoch
     step wait waiting minutes hours percent everything tell show me coming along current currently look looking
-    busy it's thats moving faster loss curve end expect soon moment give crash crashed fail failed die died dead
+    busy it's thats moving faster loss curve end expect soon report moment give crash crashed fail failed die died dead
     hang hangs freeze frozen freezes broken break
     """
 )
@@ -309,6 +310,7 @@ _COMPARE = re.compile(
     r"|\brun \d+ (?:vs\.?|versus|against|or|compared (?:to|with)) (?:run )?\d+"
     r"|\bdifference between (?:runs? )?\d+ and (?:run )?\d+|\bdifferences? (?:between|of) (?:the "
     r"|my )?(?:\w+ )?(?:runs|trainings|models)\b|\brun \d+ (?:\w+ ){0,3}(?:better|worse|faster) than\b"
+    r"|\b(?:better|worse|faster|more accurate) than\b[^.;?]{0,40}\b(?:runs|trainings|experiments)\b"
     r"|\bbetter than (?:the |my )?(?:last|previous|first|run|before|older|old|other|earlier|second|one)"
     r"|\brun \d+ (?:\w+ ){0,2}(?:beat|win|outperform)\w*"
     r"|\b(?:beat|outperform)\w* run \d+|\bside by side\b|\b(?:my |the )?best (?:run|model"
@@ -330,6 +332,12 @@ _IMPROVE = re.compile(
     r"|would) (?:\w+ ){1,4}be (?:improved|increased"
     r"|raised|boosted|bettered"
     r"|made (?:better|more accurate))\b|\b(?:disappointed|dissatisfied|unhappy|frustrated) (?:by|with|about|at)\b"
+    r"|\bhow (?:can|could|do|should|would) (?:i|we|you|one) (?:push|raise|get|bring|drive|lift|bump|move"
+    r"|pull) (?:the |my "
+    r"|its |this |up )*(?:\w+ )?(?:accuracy|f1|score|result|results|quality|precision|recall|numbers|figure|wer|error"
+    r"|mistakes|errors)\b|\b(?:accuracy|f1|score|result|results|quality|precision|recall|wer|loss|it)\b[^?]{0,30}\b"
+    r"(?:is stuck|stuck at|stagnat\w*|plateau\w*|not (?:rise|rising|improv\w*|going up|go up|getting (?:any )?better))"
+    r"|\b\d+[^?]{0,20}, (?:any )?(?:ideas?|suggestions?|tips|advice)\b"
     r"|\bhow (?:can|could|do|does|would"
     r"|will) (?:the |my |its )?(?:\w+ )?(?:accuracy|f1|score|result|results|model"
     r"|quality|precision|recall|it)"
@@ -396,10 +404,16 @@ _CHECK = re.compile(
     r"|\b(?:any|are there|has it|find|see|show|what|which|tell|list) (?:\w+ ){0,5}(?:problems?|issues?|errors?"
     r"|mistakes|duplicates?|doubles|missing values|empty (?:rows|cells)|defects|outliers"
     r"|oddities)\b[\w ]{0,20}\b(?:data|file|csv|table|set|it|there|rows|labels|columns|upload|spreadsheet|have)\b"
-    r"|\bwhat (?:is|do (?:you|i)|does|did|have i|kind of data is)(?: \w+){0,3} (?:in|inside|on|have in) (?:my|the"
-    r"|this|that|it)(?: \w+)? ?(?:file|data|csv|table|set|upload|zip|spreadsheet)?\b"
+    r"|\bwhat (?:is|do (?:you|i)|does|did|have i|kind of data is)(?: \w+){0,3} (?:in|inside|on|have in)"
+    r" (?:(?:my|the|this|that|these)(?: \w+)? (?:files?|data|csv|table|set|upload|zip|spreadsheet|sheet|archive|folder"
+    r"|export|columns?|rows)\b|(?:it|this|that|there|here)[ ?.!]*$)"
+    r"|\b(?:does|do|did) (?:my|the|this|that|these) (?:\w+ )?(?:data|file|csv|table|data ?set|labels|rows|columns"
+    r"|spreadsheet|sheet|upload|export|zip) (?:look|seem|appear|sound)\b"
+    r"|\b(?:something|anything|what|nothing) (?:is|seems|looks|feels) (?:\w+ )?(?:off|wrong|odd|strange|weird|fishy"
+    r"|broken|not right|amiss) (?:with|about|in)\b"
     r"|\bhow many (?:rows|lines|examples|columns|classes|labels|samples|duplicates|images|pictures|recordings|clips"
-    r"|texts|entries)\b(?! (?:do|would|should|must) (?:i|we|you|it) need)|\bwhich columns\b|^(?:is there |do you see "
+    r"|texts|entries)\b(?! (?:do|would|should|must) (?:i|we|you|it) need)|\b(?:which|what) columns\b|^(?:is there "
+    r"|do you see "
     r"|see )?any(?:thing)? (?:wrong|problems?|issues?|errors?|odd|strange)\b[\w ?!.]{0,25}$|\bwhat is (?:in"
     r"|inside) (?:there|it|this|that)\b|\b(?:are|is) there (?:\w+ ){0,2}(?:duplicates?|missing|empty|errors?"
     r"|double[sd]?|repeated|repeats|identical"
@@ -673,8 +687,14 @@ def quoted(raw: str) -> str | None:
     return after.group(1).strip() if after else None
 
 
+def what_to_try(raw: str) -> str | None:
+    """The text that a model is to be tried on, as typed: in quotes, after a colon, or at the end."""
+    return quoted(raw) or _after_predict(raw)
+
+
 _LEARNS = re.compile(
-    r"\b(?:train|teach|fine-?tun|classif(?:y|ies|ied|ying|ication)|predict the|sentiment of|when (?:it is )?(?:done"
+    r"\b(?:train(?!ed\b)|teach|fine-?tun|classif(?:y|ies|ied|ying|ication)|predict the|sentiment of"
+    r"|when (?:it is )?(?:done"
     r"|ready|finished)|afterwards"
     r"|positive or|learn)\w*"
 )
@@ -805,10 +825,20 @@ def export_format(text: str) -> str | None:
     return None
 
 
+#: "where did it make mistakes": asks to be shown them, not to have them mended.
+_WHERE_WRONG = re.compile(
+    r"(?:so |and |but )?(?:where|which|on which|in which|for which|what)\b"
+    r"(?!.*\b(?:do|done|try|change|next|help)\b)"
+    r".*\b(?:mistakes?|wrong|errors?|fail\w*|mixed? up|confus\w*)\b"
+)
+
+
 def _about_results(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     del raw
     if with_file:
         return None
+    if _WHERE_WRONG.match(text):
+        return "report", {}
     if _IMPROVE.search(text) and not re.search(r"\b(?:train|teach) (?:a|me)\b", text):
         return "improve", {}
     if (

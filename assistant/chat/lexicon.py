@@ -15,7 +15,7 @@ from assistant.chat.words import words_of
 # ---------------------------------------------------------------- what goes in
 
 IMAGE = re.compile(
-    r"\b(?:photo\w*|picture\w*|pics?|image\w*|imagery|x-?rays?|scans?|mri|ct scans?|mammograms?|ultrasounds?"
+    r"\b(?:photo\w*|picture\w*|pics?|scanned|image\w*|imagery|x-?rays?|scans?|mri|ct scans?|mammograms?|ultrasounds?"
     r"|microscop\w*|camera\w*|webcam|cctv|satellite|aerial|drone|tiles?"
     r"|pixels?|screenshots?|selfies?|portraits?|paintings?|drawings?|sketch\w*|thumbnails?|jpe?gs?|pngs?"
     r"|slides? of tissue|histolog\w*|endoscop\w*|retina\w*|fundus|dermoscop\w*"
@@ -33,6 +33,9 @@ AUDIO = re.compile(
     r"|stammer\w*"
     r"|lisps?|pronounc\w*|listen\w*|hear(?:s|d|ing)?|phone calls?|voicemails?|voice messages?|memos?|interviews?"
     r"|transcrib\w*|transcript\w*|pronunciation|accent\w*|said aloud|sung|singing|instruments?"
+    r"|(?:frogs?|birds?|bats?|whales?|wol(?:f|ves)|insects?|animals?|crickets?|owls?|dolphins?|monkeys?|elephants?"
+    r"|cows?)"
+    r"(?:'s?)? (?:calls?|songs?|cries|noises?)"
     r"|(?:by|from) (?:its|their|the|his|her) (?:\w+ )?(?:calls?|cr(?:y|ies)|buzz(?:ing)?|howls?|roars?|croaks?)"
     r"|howl\w*|buzzing|croak\w*|roar(?:s|ing)?|purr\w*|meow\w*|moo(?:s|ing)?|chirr\w*|squeak\w*|rattl\w*"
     r"|snor(?:e|es|ing)|wheez\w*|footsteps|gunshots?|sirens?|whistl(?:e|es|ing)|loudspeakers?)\b"
@@ -147,6 +150,10 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|ing)? in (?:the|every)|boundar(?:y|ies)|delineat\w*", 1.6),
     ),
     "look_and_talk": (
+        (r"(?:photo|picture|image|screenshot|scan|chart)s?\b.{0,80}\b(?:ask\w*|questions?)\b.{0,60}\b(?:repl(?:y|ies)"
+         r"|answers?|responses?)\b|(?:written|spoken) (?:repl(?:y|ies)|answers?) (?:about|on"
+         r"|to) (?:[\w'-]+ ){0,4}(?:photo"
+         r"|picture|image)s?", 3.0),
         (r"(?:photo|picture|image|chart|diagram|screenshot|scan|receipt|invoice|map|page)s? (?:[\w'-]+ ){0,4}(?:and"
         r"|plus"
          r"|with|together with) (?:an? |one |the |my |its )?(?:[\w'-]+ )?questions?|questions? (?:[\w'-]+ )?(?:and|plus"
@@ -228,6 +235,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|within) (?:a "
          r"|the |that |our |my |each )?(?:[\w'-]+ )?(?:paragraph|passage|context|manual|handbook|document|contract)s?",
           2.4),
+        (r"(?:sentence|passage|place|part|line|words|span|section) (?:[\w'-]+ ){0,6}(?:that|which) answers?\b", 2.4),
         (r"answer spans?|(?:mark|highlight|point (?:at|to|out)) (?:[\w'-]+ ){0,3}answers?", 2.4),
         (r"where (?:in|inside) the (?:text|paragraph|passage|document|page)|word for word|start and end of the answer"
          r"|verbatim", 1.6),
@@ -241,7 +249,10 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|machine translation|\bmt\b|into (?:english|german|french|spanish|italian|dutch|polish|swedish|portuguese"
          r"|russian|japanese|chinese)", 3.0),
         (r"paraphras\w*(?! (?:detect|pairs?|mining|identif))|rephras\w*|rewrit\w*|reword\w*|simplif\w*"
-         r"|plain(?:er)? (?:language|english)|easy (?:language|english)|easier (?:language|words)|(?<!how )formal\w*"
+         r"|plain(?:er)? (?:language|english)|easy (?:language|english)|easier (?:language|words)"
+         r"|understandable|comprehensible|easier to (?:read|understand|follow)|(?:make|turn|put|explain|say|write)\w* "
+         r"(?:[\w'-]+ ){1,6}(?:in|into|to) (?:simple|simpler|plain|easy|everyday|normal|clear) (?:\w+ )?(?:words|terms"
+         r"|language|english|sentences)|(?<!how )formal\w*"
          r"|politely"
          r"|politer|modern english", 2.4),
         (r"correct\w* (?:[\w'-]+ ){0,3}(?:grammar|spelling|typos|mistakes|errors|text|sentences|punctuation)|(?:grammar"
@@ -310,6 +321,9 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|repl\w+)", 2.2),
     ),
     "similar": (
+        (r"(?:most|more|much|very) like (?:an?|the|this|my|each)|resembl\w*|looks? like (?:an?|the|this|my) (?:new"
+        r"|given"
+         r"|old|earlier)|(?:closest|nearest) to (?:an?|the|this|my|each)", 2.4),
         (r"similar\w*|semantic\w*|embedding\w*|sentence[- ]?transformers?|sbert\b|vector (?:search|database)"
          r"|bi-?encoder|cross-?encoder|sts\b", 2.6),
         (r"how (?:close|near|alike|related)(?! (?:is|are|it|to|we) (?:it|we|the|done|being))"
@@ -418,6 +432,7 @@ PLAIN_WORD_DATASETS = words_of(
 #: name any Hub id; these spare a person to know it.
 OTHER_MODELS: dict[str, tuple[str, str]] = {
     "xlnet": ("xlnet/xlnet-base-cased", "text-classification"),
+    "tinybert": ("huawei-noah/TinyBERT_General_4L_312D", "text-classification"),
     "scibert": ("allenai/scibert_scivocab_uncased", "text-classification"),
     "finbert": ("ProsusAI/finbert", "text-classification"),
     "biobert": ("dmis-lab/biobert-v1.1", "token-classification"),
@@ -478,6 +493,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|\b(?:that|which|to|can|could|should|will|ai|me) (?:draw|paint|illustrate|sketch)s?\b(?! (?:\w+ ){0,3}(?:box"
          r"|boxes|frames?|rectangles?|outlines?|contours?|masks?|lines?|borders?|circles?|polygons?|around|round|up"
          r"|conclusions?|attention)\b)"
+         r"|\b(?:swap|replac|morph|exchang)\w* (?:the |my |his |her |our )*(?:\w+ )?(?:faces?|heads?|hair|sky|people"
+         r"|colou?rs?) (?:in|of|on|from|with)\b"
          r"|\b(?:restor|enhanc|sharpen|denois|retouch|beautif|deblur|enlarg|animat)\w* (?:\w+ ){0,5}(?:photos?"
          r"|pictures?|images?|portraits?|selfies?)\b"),
         ("video", r"\b(?:generat|creat|mak|produc|edit|classif|understand|analys|caption"
@@ -488,14 +505,18 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                               r"|read\w* (?:\w+ ){0,4}(?:aloud|out loud)|speech synthesis|synthesi[sz]e? (?:speech"
                               r"|voice|a voice)|(?:speak|talk)s? (?:with|in) (?:my|his|her) voice|sing(?:s)? (?:like"
                               r"|in))"),
-        ("music-generation", r"\b(?:compos|generat|writ|creat|mak|produc)\w* (?:me |new |some |a |my |own "
+        ("music-generation", r"\b(?:turn|convert|transform|chang|mak|remix)\w* (?:[\w'-]+ ){1,6}into (?:[\w'-]+ ){0,4}"
+                             r"(?:music|songs?|melod\w*|orchestra\w*|symphon\w*|recordings?|singing|beats?|tracks?"
+                             r"|remix\w*|tunes?)\b|\b(?:compos|generat|writ|creat|mak|produc)\w* (?:me |new |some |a "
+                             r"|my |own "
                              r"|an )*(?:\w+ )?(?:music|songs?|melod\w*|beats?|tunes?|symphon\w*|tracks?|techno|jazz"
                              r"|hip[- ]?hop|rock|remix\w*|soundtracks?|jingles?)\b|\bcompos(?:e|es|ing|er)\b"
                              r"(?! (?:\w+ ){0,3}(?:texts?|e-?mails?|letters?|poems?|poetry|repl\w+|answers?|messages?"
                              r"|tweets?|posts?|headlines?|sentences?|stor(?:y|ies)|summar\w+))"),
         ("tabular", r"\b(?:tabular|(?:in|of|detect) sensor (?:data|values|readings)|spreadsheet (?:model|prediction)"
         "|(?:from|using|based on|with|out of) (?:the |its "
-                    r"|their |my )*(?:\w+ )?(?:area|number of rooms|rooms|square met\w*|age|income|salary|mileage"
+                    r"|their |my )*(?:\w+ )?(?:transactions?|amounts?|clicks|purchases|usage|logins?|area"
+                    r"|number of rooms|rooms|square met\w*|age|income|salary|mileage"
                     r"|weight|height|temperature|humidity|sensor (?:values|readings|data)|measurements"
                     r"|numeric\w* columns|numbers|age and|blood (?:values|pressure)|features like)\b"
          r"|(?:house|car|flat|apartment|home|real estate|property|stock|share|bitcoin|crypto|gold|oil|energy"
@@ -526,6 +547,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|\b(?:what is|how is|tell me|will it be|is it going to) (?:the )?(?:weather|time is it|news today|rain"
          r"|sunny|stock price)|\bwhat time is it\b|\bwho (?:won|wrote|invented|discovered|founded|directed)\b"
          r"|\bwho (?:is|was|are) the \w+ (?:of|in|from)\b|\bcapital of\b|\btell me a (?:joke|story)|\b(?:write"
+         r"|draft|compose|finish) (?:my|our|the|this) (?:\w+ )?(?:letter|cv|resume|application|thesis|homework|essay"
+         r"|speech|paper|novel|blog|invitation|report)\b(?! (?:class|sort|like))|\b(?:write"
          r"|compose) (?:me )?an? (?:\w+ )?(?:poem|song|essay|e-?mail|letter|story|python|script|code|program|function"
          r"|sql)"
          r"|\b(?:marry me|love you|are you (?:human|alive|conscious|real|single|a robot|sentient|an ai)"
@@ -562,6 +585,8 @@ HOSTILE = re.compile(
     r"|\bc:\\|\\\\\w+\\|trust_remote_code|\bpickle\b|https?://\S+[^.]*\b(?:run|execute|install|open)\b|\b(?:run"
     r"|execute|install|download|open) (?:\w+ )?https?://\S+|\b(?:print|show|reveal|dump|list"
     r"|give)\w* (?:me )?(?:\w+ ){0,3}(?:the )?(?:root|server|system) (?:files?|folders?|logs?|password|directory)"
+    r"|\b(?:files?|data|models?|runs?|conversations?|chats?) (?:of|from|by) (?:the |all )?(?:other|another) (?:users?"
+    r"|people|customers?|accounts?|persons?)\b"
     r"|\bother (?:users?|people)'?s? (?:files?|data|models?|runs?|conversations?)|\b(?:cat|ls|cd|less|more|head|tail"
     r"|type|open|read) (?:~|/|\.\.)\S*"
 )

@@ -155,7 +155,8 @@ def read_models(
         if mention:
             mentions.append(mention)
         place += max(1, used)
-    mentions += _others(text, mentions)
+    others = _others(text)
+    mentions = [*others, *(one for one in mentions if not any(at.start <= one.start < at.end for at in others))]
     mentions.sort(key=lambda mention: mention.start)
     wanted = tuple(mention for mention in mentions if not mention.refused)
     refused = tuple(mention for mention in mentions if mention.refused)
@@ -179,7 +180,7 @@ _OTHERS = re.compile(
 )
 
 
-def _others(text: str, found: list[Mention]) -> list[Mention]:
+def _others(text: str) -> list[Mention]:
     """Well-known models that the catalog does not hold: "xlnet"."""
     return [
         Mention(
@@ -190,8 +191,7 @@ def _others(text: str, found: list[Mention]) -> list[Mention]:
             lexicon.OTHER_MODELS[match.group()][1:],
         )
         for match in _OTHERS.finditer(text)
-        if not any(one.start <= match.start() < one.end for one in found)
-        and (match.group() not in common_words() or _expected(text, match))
+        if match.group() not in common_words() or _expected(text, match)
     ]
 
 

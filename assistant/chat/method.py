@@ -34,7 +34,9 @@ _FULL = re.compile(
     rf"(?: (?:of|the|its|their|single|model's|network's))* ?(?:weights?|{_LAYER}|parameters?|model|network"
     rf"|thing)?\b(?! (?:but|except"
     rf"|other))"
-    r"|\b(?:everything|all of it|the whole (?:model|network|thing)) (?:should|must|can|may|has to|needs to|shall) "
+    r"|\b(?:everything|all of it|the (?:whole|entire|full) (?:model|network|thing)) (?:should|must|can|may|has to"
+    r"|needs to"
+    r"|shall|is to|is going to|will|gets to|is) "
     r"(?:be )?(?:train|learn|updat|chang|tun)\w*|\b(?:let|make|have) (?:all|every)(?: of)?(?: the)? (?:layers?"
     r"|weights|parameters) (?:learn|train|change|adapt)"
     r"|\b(?:everything|all|all (?:weights|layers|parameters)) (?:is |be |stays? |should be )?trainable"
@@ -229,7 +231,9 @@ _PUBLISH = re.compile(
     r"\b(?:push|publish|upload|share|release|deploy|send|post|put)(?:ed|es|ing)?\b[^.;!?]{0,60}?(?:\bhub\b"
     r"|\bhugging ?face\b(?! jobs)|\bto [\w.-]+/[\w.-]+|\bas [\w.-]+/[\w.-]+|\bunder [\w.-]+/[\w.-]+"
     r"|\bat [\w.-]+/[\w.-]+|\bpublic\w*\b|\bonline\b)"
-    r"|\bpublish(?:ed)?\b|\bpush it\b"
+    r"|\b(?:ends? up|land|goes?|appear|live|be|available|stored?|saved?|put)\b[^.;!?]{0,30}\b(?:at|as|under|to|on|in)"
+    r" [\w.-]+/[\w.-]+(?= (?:on|at) (?:the )?(?:hub|hugging ?face))"
+    r"|\bpublish(?:ed)?\b|^(?:please |now |and |then |ok(?:ay)? )*push it\b(?! (?:up|higher|further|over|beyond|above))"
     r"|\bmake (?:it|this|that|them|(?:the|my|our) (?:\w+ )?model|run \d+) (?:\w+ )?(?:public|available|accessible)\b"
 )
 

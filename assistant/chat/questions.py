@@ -9,7 +9,10 @@ from assistant.chat.explain import find_topic, is_name, is_term
 from assistant.chat.words import common_words
 
 _ASKS = re.compile(
-    r"^(?:(?:and|but|so|ok|okay|hm+|wait|sorry|please|hi|hello|hey|um|quick question|question|well|also|by the way"
+    r"^(?:(?:(?:my|our|the|a) \w+ (?:keeps asking|asks?|asked|wonders|wants to know)(?: me| us)?|i (?:wonder"
+    r"|am wondering"
+    r"|was wondering|ask myself|would like to know|want to know|need to know)|do you know|curious|and|but|so|ok|okay"
+    r"|hm+|wait|sorry|please|hi|hello|hey|um|quick question|question|well|also|by the way"
     r"|can you|could you|would you|i (?:do not|don't) (?:understand|get)|just)[,: ]+)*"
     r"(?:please )?(?:what(?: is|'s| are| does| do| did| was| were| would| happens?| exactly| kind of| about"
     r"| difference| the)?|why|how (?:come|does|do|is|are|much|many|long|big|large|often|high|low|can|should|would"
@@ -36,7 +39,7 @@ _TERM = re.compile(
     r"|in general))*[?.! ]*$"
 )
 _DIFFERENCE = re.compile(
-    r"\b(?:difference|differ|distinction|versus|vs\.?|compared (?:to|with)|rather than|better than|or)\b"
+    r"\b(?:difference|differ|distinction|versus|vs\.?|compared (?:to|with)|rather than|instead of|better than|or)\b"
 )
 _PAIR = re.compile(
     r"(?:difference|distinction|differences) (?:between|of) (.+?) (?:and|vs\.?|versus) (.+?)[?.! ]*$|\b(?:is"
@@ -147,6 +150,11 @@ _LOOKED = re.compile(
 )
 
 
+def asks_how_much(text: str) -> bool:
+    """ "how much data do you need from me": a question about rows, not about the assistant."""
+    return bool(_ENOUGH.search(text)) and not _OTHER_AMOUNT.search(text)
+
+
 def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     """Questions that can be nothing else: "what is X", "what does X mean", "X or Y", with terms of the field."""
     if _LOOKED.search(text):
@@ -180,7 +188,7 @@ _ASKS_AT_THE_END = re.compile(
 _PRIVACY = re.compile(
     r"\b(?:is|are|does|do|will|where|who|how)\b[\w ]{0,25}\bmy (?:\w+ )?(?:data|files?|texts?|recordings|pictures"
     r"|uploads?)\b"
-    r"[\w ]{0,20}\b(?:safe|private|secure|shared|stored?|saved|uploaded|sent|leave|local|deleted|go|seen?|kept)\b"
+    r"[\w ]{0,20}\b(?:safe|private|secure|shared|stored?|saved|upload(?:ed)?|sent|leave|local|deleted|go|seen?|kept)\b"
     r"|\b(?:do|does|will|would|can) (?:you|it|this|anyone|anybody|someone|others?)\b[\w ]{0,20}\b(?:send|upload|share"
     r"|store"
     r"|keep|see|leak|steal|read) (?:\w+ ){0,2}(?:my|our) (?:\w+ )?(?:data|files?|texts?)\b"
@@ -201,7 +209,7 @@ def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tu
     asks = _is_question(text, raw) or bool(_ASKS_AT_THE_END.search(text))
     if not asks or _asks_for_a_change(text, has_plan) or _ORDERS.match(text):
         return None
-    if _RIGHT_TOOL.search(text):
+    if _RIGHT_TOOL.search(text) and not re.match(r"how (?:do|can|would|should|could) (?:i|we) (?!know)", text):
         return "explain", {"topic": "is fine-tuning right"}
     if _UNEVEN.search(text):
         return "explain", {"topic": "imbalance"}

@@ -29,9 +29,10 @@ from assistant.chat import (
     starter,
     words,
 )
+from assistant.chat.explain import find_topic
 from assistant.chat.intents import checked_paths, intent
 from assistant.chat.method import read_compute, read_method, read_publish
-from assistant.chat.questions import read_definition, read_question
+from assistant.chat.questions import asks_how_much, read_definition, read_question
 from assistant.chat.settings import read_settings
 from assistant.chat.tasks import SURE, TaskReading, read_columns, read_task
 from assistant.chat.turns import FileCard, Intent, State
@@ -365,7 +366,14 @@ def _yes_or_no(message: Message) -> Intent | None:
         return intent("change")
     if controls.is_undo(text):
         return None
-    if controls.is_start(text) and not message.files_now and not message.models.wanted and not message.settings:
+    nothing_yet = not message.has_plan and not message.state.runs and re.search(r"fine-?tun|^(?:please )?train\b", text)
+    if (
+        controls.is_start(text)
+        and not nothing_yet
+        and not message.files_now
+        and not message.models.wanted
+        and not message.settings
+    ):
         resumable = any(run.status in ("cancelled", "interrupted") for run in message.state.runs)
         if controls.is_resume(text) and (resumable or not message.has_plan or controls.run_slot(text) is not None):
             run = controls.run_slot(text)
@@ -441,7 +449,7 @@ def _inside_after_all(message: Message, topic: str) -> bool:
 def _help(message: Message) -> Intent | None:
     """Greetings, thanks and "what can you do", as long as they carry no request."""
     text = message.text
-    if message.files_now or not controls.is_help(text) or len(text.split()) > 14:
+    if message.files_now or not controls.is_help(text) or len(text.split()) > 14 or asks_how_much(text):
         return None
     kind = controls.help_kind(text)
     found = controls.found(text, message.raw, has_plan=message.has_plan, with_file=False, trying=False)
@@ -461,7 +469,7 @@ def _likeness(message: Message) -> Intent | None:
     if message.files_now or message.models.wanted or message.dataset[0] or message.settings:
         return None
     near = phrases.surely(message.text)
-    if near is None or _is_about_the_plan(message, near):
+    if near is None or _is_about_the_plan(message, near) or _was_refused(message.state):
         return None
     return _by_phrase(message, near)
 
@@ -493,7 +501,17 @@ def _definition(message: Message) -> Intent | None:
     return intent(found[0], **found[1]) if found else None
 
 
+#: "Could HF Jobs do the training instead?" asks for a setting; "would 10 epochs be too many?" is a question.
+_POLITE_CHANGE = re.compile(
+    r"(?:and |so |ok |hm+ |please )*(?:can|could|may|(?:would|will) (?:you|we))\b(?!.*\b(?:run|work|go)\w* (?:on|in"
+    r"|with)\b)"
+    r"(?!.*\b(?:too|enough|better|worse|help|hurt|harm|mean|matter|difference|sense|cost|need|fit|risky?|problem)\b)"
+)
+
+
 def _question(message: Message) -> Intent | None:
+    if message.has_plan and message.settings and _POLITE_CHANGE.match(message.text):
+        return None
     found = read_question(message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now))
     if found is None:
         return None
@@ -623,6 +641,11 @@ def _is_weakly_a_request(message: Message) -> bool:
     return not (asked or message.has_plan or message.file is not None or message.settings)
 
 
+def _was_refused(state: State) -> bool:
+    """Whether a file came with the message, and could not be read."""
+    return (state.pending or "").startswith("refused")
+
+
 #: A score that is enough where the words also say what goes in and that something should be learned.
 _LIKELY = 0.55
 
@@ -639,7 +662,7 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
         return intent("help", kind=controls.help_kind(text))
     spoken = score >= _LIKELY and message.task.modality is not None and len(text.split()) >= 6
     told = len(text.split()) >= 15 and _WISHES.search(text)
-    near = phrases.leaning(text) if _is_weakly_a_request(message) else None
+    near = phrases.leaning(text) if _is_weakly_a_request(message) and not _was_refused(message.state) else None
     answer = _by_phrase(message, near) if near is not None else None
     if answer is not None:
         return answer
@@ -653,7 +676,7 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     settings = {key for key in slots if key not in ("task", "problem", "then", "refused", "like")}
     if (score >= SURE and (_TRAINS.search(text) or _WISHES.search(text))) or named or _STRONGLY_TRAINS.search(text):
         return intent("plan", **slots)
-    if message.state.pending and message.state.pending.startswith("refused") and (_TRAINS.search(text) or score > 0):
+    if _was_refused(message.state) and (_TRAINS.search(text) or score > 0):
         return intent("plan", **slots)
     if message.file is not None and (slots or score >= 0.5):
         return intent("plan", **slots)
@@ -689,39 +712,48 @@ def _last_resort(message: Message) -> Intent | None:
 
 
 def _by_phrase(message: Message, name: str) -> Intent | None:
-    """The intent of the nearest phrasing, with the slots that the words give."""
+    """The intent of the nearest phrasing, with the slots that the words give; None where they do not suffice."""
     text, run = message.text, controls.run_slot(message.text)
-    if name == "help":
-        return intent("help", kind=controls.help_kind(text))
-    if name == "compare":
-        return intent("compare", runs=controls.run_numbers(text))
+    if name == "explain":
+        topic = find_topic(text)
+        return _question(message) or (intent("explain", topic=topic) if topic else None)
     if name == "resume" and _goes_on(message) and len(text.split()) <= 4:
         return intent("start")
+    if not _has_what_it_needs(message, name):
+        return None
+    slots: dict[str, dict[str, Any]] = {
+        "help": {"kind": controls.help_kind(text)},
+        "compare": {"runs": controls.run_numbers(text)},
+        "predict": {"run": run, "input": controls.what_to_try(message.raw)},
+        "export": {"run": run, "format": controls.export_format(text)},
+        "publish": {"run": run, "repo": message.publish[1], "kind": controls.publish_kind(text)},
+    }
+    without = name in ("undo", "list_runs", "check_data", "fix_data")
+    return intent(name, **({} if without else slots.get(name, {"run": run})))
+
+
+def _has_what_it_needs(message: Message, name: str) -> bool:
+    """Whether the words hold what an intent cannot be without."""
+    text = message.text
     # A run starts on a plain yes only, never on a likeness; and "why" asks for more than how it stands.
     if name in ("start", "unclear") or (name == "status" and re.search(r"\bwhy\b", text)):
-        return None
+        return False
     if name in ("check_data", "fix_data") and message.file is None and not _OF_SOME_DATA.search(text):
-        return None
+        return False
     if name == "check_data" and re.search(r"\b(?:enough|sufficient|need)\b", text):
-        return None
-    if name == "delete_run" and not re.search(
-        r"\b(?:runs?|trainings?|models?|experiments?|attempt|it|that"
-        r"|one)\b",
-        text,
-    ):
-        return None
-    if name == "list_runs" and not _OF_RUNS_AT_ALL.search(text):
-        return None
-    if name in ("undo", "list_runs", "check_data", "fix_data"):
-        return intent(name)
-    if name == "export":
-        return intent(name, run=run, format=controls.export_format(text))
-    if name == "publish":
-        return intent(name, run=run, repo=message.publish[1], kind=controls.publish_kind(text))
-    return intent(name, run=run)
+        return False
+    return name not in _NEEDS or bool(_NEEDS[name].search(text))
 
 
-_OF_RUNS_AT_ALL = re.compile(r"\b(?:runs?|train\w*|models?|experiments?|attempts?|jobs?|history|overview|everything)\b")
+#: Words of which an intent needs one.
+_NEEDS: dict[str, re.Pattern[str]] = {
+    "delete_run": re.compile(r"\b(?:runs?|trainings?|models?|experiments?|attempt|it|that|one)\b"),
+    "list_runs": re.compile(r"\b(?:runs?|train\w*|models?|experiments?|attempts?|jobs?|history|overview|everything)\b"),
+    "predict": re.compile(
+        r"\b(?:it|its|model|this|that|these|one|bot|run \d+|examples?|sentence|predict\w*|demo|try|test|play|ask|what"
+        r"|how)\b|[:'\"]"
+    ),
+}
 
 
 def _asks_anew(message: Message) -> bool:

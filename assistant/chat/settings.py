@@ -16,7 +16,8 @@ from assistant.chat.words import negated
 from recipes.plan import Plan
 
 _LINK = (
-    r"(?:\s*(?:=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly|exactly|only|just|a|the|than|size"
+    r"(?:\s*(?:,\s*(?:that|which|it|this)(?: one)?|=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly"
+    r"|exactly|only|just|a|the|than|size"
     r"|value|count|number|up|down|maybe|rather|please"
     r"|should|shall|must|will|may|can|becomes?|becoming|goes|go|bigger|larger|smaller|lower"
     r"|higher)){0,4}\s*"
@@ -87,6 +88,10 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.early_stopping", r"(?:stop|end|quit|abort|finish)\w*\b[^.;]{0,60}\b(?:nothing|no|not|any ?more|worse"
                                     r"|flat|stuck|stall\w*|plateau\w*|same)\b[^.;]{0,40}\b(\d+) (?:evaluations?"
                                     r"|checks?|validations?|tests|times? (?:in a row|running))"),
+        ("training.early_stopping", r"(?:stop|end|quit|abort|finish|give up"
+        r"|halt)\w*\b[^.;]{0,40}\b(\d+) (?:evaluations?"
+                                    r"|checks?|validations?|epochs|rounds|times)\b[^.;]{0,30}\b(?:no|not|nothing"
+                                    r"|without|worse|flat|the same)\b"),
         ("training.early_stopping", r"(?:not|no|stops?|nothing) (?:improv|gain|better|progress)\w* (?:for|in"
                                     r"|after) (\d+)"),
         ("training.weight_decay", rf"weight decay{_LINK}{NUMBER}"),
@@ -177,7 +182,7 @@ def _counted(text: str) -> dict[str, Any]:
             if path in found:
                 continue
             value = float(match.group(1))
-            if re.match(r" ?(?:times|x|fold)\b", text[match.end() :]):
+            if re.match(r" ?(?:(?:times|x|fold)\b|%)", text[match.end() :]):
                 continue  # "batch size 4 times as big" sets no 4
             if negated(text, match.start(), match.end()) and not _limit(text, match.start()):
                 other = re.match(
@@ -267,7 +272,7 @@ _MUCH = r"(high|large|big|long|many|much|low|small|short|few|little)"
 
 def _factor(text: str, name: str, path: str) -> _Factor | None:
     """A factor, or ("add", count); None when the text does not change this setting relatively."""
-    for reader in (_added, _times, _of_that, _too_much):
+    for reader in (_added, _times, _of_that, _too_much, _at_the_end):
         found = reader(text, name, path)
         if found is not None:
             return found
@@ -316,6 +321,9 @@ def _times(text: str, name: str, path: str) -> _Factor | None:
     down = re.search(rf"\bdivide (?:the )?(?:{name}) by {NUMBER}|\b(?:{name}) ?(?:divided by|over|/) ?{NUMBER}", text)
     fold = re.search(rf"\b{again}[\w ]{{0,20}}? {NUMBER} ?(?:times|x|fold)(?: as)? ({_UP}|{_DOWN}|{_MUCH})", text)
     match = up or down or fold
+    down_to = re.search(rf"\b(?:{name}) (?:down |back )?to {NUMBER} %", text)
+    if down_to and "test" not in text and not negated(text, down_to.start()):  # "cut the epochs to a third"
+        return float(down_to.group(1)) / 100 or None
     part = re.search(
         rf"{NUMBER} % (?:of|as (?:many|much|high|large|big|long)) (?:the |its |my |as )?(?:current "
         rf"|present |old )?{again}",
@@ -356,6 +364,20 @@ def _of_that(text: str, name: str, path: str) -> _Factor | None:
         if match and not negated(text, named.end() + match.start()):
             return value
     return None
+
+
+def _at_the_end(text: str, name: str, path: str) -> _Factor | None:
+    """ "that learning rate scares me, go lower": a direction after the setting, and nothing behind it."""
+    match = re.search(
+        rf"\b(?:{name})\b[^;]{{0,40}}[,.] (?:please |so |rather |better )*(?:go|make it|turn it|put it|set it|try"
+        rf"|prefer"
+        rf"|rather|be|use|take|use a|take a|a bit|much|something)(?: a bit| much| a little)? ({_UP}|{_DOWN})[.! ]*"
+        r"(?:please)?[.! ]*$",
+        text,
+    )
+    if match is None or negated(text, match.start(1)):
+        return None
+    return _STEP[path] if re.fullmatch(_UP, match.group(1)) else 1 / _STEP[path]
 
 
 def _too_much(text: str, name: str, path: str) -> _Factor | None:
@@ -447,7 +469,12 @@ def _early_stopping(text: str) -> dict[str, Any]:
         r"|run all (?:the |of the )?epochs|do not stop (?:it )?before the (?:last|end)"
     )
     on = (
-        r"early[- ]?stop(?:ping)?|(?:stop|quit|end|abort|finish)(?:s|ping)?(?: it)? early|stop(?:s|ping)?(?: it"
+        r"early[- ]?stop(?:ping)?|(?:stop|quit|end|abort|finish|halt|give up)(?:s|ping)?(?: it| the training"
+        r"| training)? "
+        r"(?:early|earlier|sooner|ahead of time)|(?:stop|quit|end|abort|finish|halt|give up)\w*\b[\w ]{0,25}\b(?:when"
+        r"|once"
+        r"|if|as soon as|in case)\b[\w ]{0,40}\b(?:flat|constant|unchanged|the same|stagnat\w*|levels? off|nothing)\b"
+        r"|stop(?:s|ping)?(?: it"
         r"| training"
         r"| the training)? (?:when|once|if|as soon as) "
         r"(?:it|the|nothing|there|validation|results?)[\w ]{0,30}?(?:better|improv|gain|plateau|worse|rising|flat"
@@ -614,6 +641,8 @@ def _test_percent(text: str) -> float | None:
         rf"test(?:[- _](?:set|share|split|fraction|size|part))?{_LINK}(0?\.\d+)\b",
         rf"test (?:it )?(?:on|with) (?:a )?{NUMBER} %",
         rf"{NUMBER} % (?:test\b|held[- ]out|hold-?out)",
+        rf"{NUMBER} % (?:of (?:the |my |our |all )*\w+ )(?:is |are |be |being )?(?:held[- ](?:out|back)|set aside"
+        rf"|kept (?:back|aside|out|apart)|put (?:aside|away)|left out|reserved|withheld)\b",
         rf"{NUMBER} % (?:of (?:the |my |our |all )*\w+ )?(?:should |shall |must |will |can |may )?(?:be|become|is|are"
         rf"|form"
         rf"|make(?: up)?|go (?:in)?to)(?: the| a| my| our)? (?:test\w*|held[- ]out|hold-?out)\b",
@@ -628,7 +657,7 @@ def _test_percent(text: str) -> float | None:
 
 def _split_ratio(text: str) -> float | None:
     match = re.search(
-        r"\b(\d{2}) ?%? ?(?:/|:|-|to|and) ?(\d{2}) ?%?(?= |$|,|\.)"
+        r"\b(\d{2}) ?%? ?(?:/|:|-|to|and) ?(\d{2}) ?%?(?![\w/%:-])"
         r"|\bsplit(?: \w+)? (\d{2}) (\d{2})\b",
         text,
     )

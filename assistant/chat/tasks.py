@@ -294,7 +294,9 @@ def _mention(text: str, column: dict[str, Any]) -> _Mention | None:
             named_input = kind == "text" and bool(_INPUT_BEFORE.search(before) or _INPUT_AFTER.search(after))
             if kind in ("text", "id", "date", "image", "audio", "messages", "tokens"):
                 output = (
-                    output and bool(re.search(r"(?:label|target|answer|predict)", before + after)) and not named_input
+                    output
+                    and bool(re.search(r"\b(?:label|target|answer|predict)", before[-25:] + "|" + after[:25]))
+                    and not named_input
                 )
             mention = _Mention(
                 name, kind, match.start(), weight + 2 * output + (kind in _OUTPUT_KINDS),

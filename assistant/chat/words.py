@@ -28,6 +28,13 @@ _CONTRACTIONS = (
     (re.compile(r"\b(don|doesn|isn|dont|doesnt|isnt) ?t?\b(?!')"), "do not"),
     (re.compile(r"\b(can'?t|cannot)\b"), "can not"),
     (re.compile(r"\b(won'?t)\b"), "will not"),
+    (
+        re.compile(
+            r"^((?:\w+[, ]+){0,2}?)(can|could) not (it|this|that|we|you|the model"
+            r"|the training) (?=[^?]*\?)"
+        ),
+        r"\1\2 \3 ",
+    ),
     (re.compile(r"\blet'?s\b"), "let us"),
     (re.compile(r"\b(i|you|we|they)'?(?:ve)\b"), r"\1 have"),
     (re.compile(r"\bi'?m\b"), "i am"),
@@ -126,6 +133,7 @@ def repair(text: str, vocabulary: Iterable[str], known: Iterable[str] = ()) -> s
             word in right
             or word in wanted
             or word in names
+            or any(word.removesuffix(end) in wanted for end in ("ed", "d", "ing", "er"))
             or word.removesuffix("s") in right
             or word.removesuffix("s") in wanted
         ):
@@ -165,6 +173,7 @@ _BOUNDARY = re.compile(
     r"[.;:!?,()\n]|(?:instead of|rather than|other than) (?:the )?[\w-]+ (?:use|take|choose|pick|try|predict|learn|do"
     r"|go with)\b"
     r"|\band (?:then |please |rather )?(?:train|use|take|make|set|learn|tune|choose|pick|try)\b"
+    r"|\bnothing (?:else )?(?:except|but|besides|apart from|other than)\b"
     r"|(?<!anything )(?<!everything )(?<!all )(?<!nothing )\bbut\b|\b(?:only|just|instead(?! of)|then|so"
     r"|because|however|except that|it should|please)\b"
 )
