@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.events import Candidate, Estimate, Result, Sample
+from recipes.events import Candidate, Estimate, Interval, Result, Sample
 from recipes.parts import (
     audio,
     checkpoints,
@@ -39,7 +39,7 @@ from recipes.parts import (
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError
-from recipes.parts.speech_metrics import Counts, Normaliser
+from recipes.parts.speech_metrics import Normaliser
 from recipes.parts.speech_models import Sounds, SpeechModel, Whisper
 from recipes.parts.speech_study import SpeechStudy
 from recipes.parts.speech_training import Job, Settings, filled, fine_tune, window_for
@@ -370,7 +370,7 @@ def judge(work: Work, before: Before, outcome: Outcome) -> Result:
     failure = speech_metrics.learned(heard, before.test, ours, theirs)
     if failure is not None:
         raise RecipeError(failure.code, failure.what, failure.expected, failure.fix)
-    tell_forgetting(work, before.general, other)
+    general = elsewhere(work, before.general, other)
     trainable, total = methods.count_parameters(work.model.module)
     reached = outcome.quality.value if outcome.quality is not None else math.nan
     return Result(
@@ -378,8 +378,8 @@ def judge(work: Work, before: Before, outcome: Outcome) -> Result:
         base_model=str(plan.base_model),
         method=plan.method.model_dump(exclude_none=True),
         rows={"train": len(study.train), "validation": len(study.validation), "test": len(study.test)},
-        metrics=speech_metrics.figures(ours, speakers),
-        baselines={"untuned": speech_metrics.figures(theirs, speakers)},
+        metrics=speech_metrics.figures(ours, speakers) | general.get("tuned", {}),
+        baselines={"untuned": speech_metrics.figures(theirs, speakers) | general.get("untuned", {})},
         verdict=speech_metrics.judge(
             work.metric, ours, theirs, speakers, None if study.own_test else plan.evaluation.test_fraction
         ),
@@ -413,19 +413,23 @@ def recordings(work: Work) -> list[str]:
     return [path.relative_to(root).as_posix() if path is not None else "" for path in found]
 
 
-def tell_forgetting(work: Work, before: list[str], now: list[str]) -> None:
-    """Whether clear English became harder for it: what a training on something else can cost."""
+def elsewhere(work: Work, before: list[str], now: list[str]) -> dict[str, dict[str, Interval]]:
+    """Figures on other speech, "tuned" and "untuned"; empty for a model that does not know English.
+
+    Says whether clear English became harder for it: what a training on something else can cost.
+    """
     _, said = general_speech()
     normal = speech_metrics.normaliser("en", work.model.processor.tokenizer)
-    then: Counts = speech_metrics.count_errors(said, before, normal)
-    after: Counts = speech_metrics.count_errors(said, now, normal)
-    if then.rate("wer") > NOT_ITS_LANGUAGE:
-        return
-    forgotten, sentence = speech_metrics.forgetting(after, then, GENERAL_NAME)
+    counts = {name: speech_metrics.count_errors(said, heard, normal) for name, heard in
+              (("untuned", before), ("tuned", now))}  # fmt: skip
+    if counts["untuned"].rate("wer") > NOT_ITS_LANGUAGE:
+        return {}
+    forgotten, sentence = speech_metrics.forgetting(counts["tuned"], counts["untuned"], GENERAL_NAME)
     if forgotten:
         work.run.warn("forgetting", sentence)
     else:
         work.run.note(sentence)
+    return {name: {"general_wer": speech_metrics.figures(each)["wer"]} for name, each in counts.items()}
 
 
 # The end

@@ -26,6 +26,7 @@ METRICS = {
     "perplexity": "Perplexity",
     "wer": "Wrong words",
     "cer": "Wrong characters",
+    "general_wer": "Wrong words in other speech",
     "exact_match": "Right word for word",
     "json_valid": "Valid JSON",
     "rouge_l": "Words shared with the expected answer (ROUGE-L)",
@@ -35,10 +36,10 @@ METRICS = {
 #: Metrics that are shares of rows and read best as a percentage.
 SHARES = {
     "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
-    "reward_accuracy", "wer", "cer",
+    "reward_accuracy", "wer", "cer", "general_wer",
 }  # fmt: skip
 #: Metrics of which less is better.
-ERRORS = {"mae", "rmse", "mse", "wer", "cer", "loss", "perplexity", "hamming_loss"}
+ERRORS = {"mae", "rmse", "mse", "wer", "cer", "general_wer", "loss", "perplexity", "hamming_loss"}
 BASELINES = {
     "majority": "Always the most frequent answer",
     "mean": "Always the mean",

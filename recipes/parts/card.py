@@ -33,6 +33,7 @@ _HUB_METRICS = {
     "recall_micro": "recall",
     "r2": "r_squared",
     "spearman": "spearmanr",
+    "general_wer": "wer",
 }
 METHODS = {
     "head": "the pretrained body was left as it is and only a new last layer was fitted",

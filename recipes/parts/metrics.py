@@ -52,6 +52,7 @@ HIGHER_IS_BETTER = {
     "loss": False,
     "wer": False,
     "cer": False,
+    "general_wer": False,
     "perplexity": False,
     "reward_accuracy": True,
     "entity_f1": True,
@@ -67,7 +68,9 @@ DECIDING = {
     REGRESSION: ("mae", "rmse", "r2", "spearman"),
 }
 #: Figures between 0 and 1.
-SHARES = frozenset(HIGHER_IS_BETTER) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity", "wer", "cer"}
+SHARES = frozenset(HIGHER_IS_BETTER) - {
+    "mae", "rmse", "r2", "spearman", "loss", "perplexity", "wer", "cer", "general_wer",
+}  # fmt: skip
 
 LARGEST_SHARE = 0.8  #: from here always answering the largest class looks good by accuracy
 LARGEST_RATIO = 10  #: largest to smallest class: accuracy then hardly sees the smallest

@@ -48,6 +48,7 @@ METRIC_NAMES = {
     "perplexity": "perplexity",
     "wer": "words that are wrong (WER)",
     "cer": "characters that are wrong (CER)",
+    "general_wer": "words that are wrong in other speech",
     "exact_match": "answers word for word right",
     "rouge_l": "words shared with the expected answer, in order (ROUGE-L)",
     "json_valid": "answers that are valid JSON",

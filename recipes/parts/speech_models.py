@@ -258,7 +258,7 @@ class Whisper(SpeechModel):
         """Two frames a position; the whole window where the encoder's states were kept."""
         if "hidden" in inputs:
             return self.longest
-        return inputs["input_features"].shape[2] / (2 * POSITIONS_A_SECOND)
+        return float(inputs["input_features"].shape[2] / (2 * POSITIONS_A_SECOND))
 
     @contextlib.contextmanager
     def reading(self, seconds: float) -> Iterator[None]:
