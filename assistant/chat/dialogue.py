@@ -5,7 +5,7 @@
     prepared:<why>     a plan is being made: new, change, change+start, new+start, fix:<code>, improve:<run's number>
     run:<why>          a run is being asked about: start, stop, resume, status, report, improve, question:<topic>
     delete_run:<id>, publish:<repo>, fix:<code>, starter     a yes is needed
-    guide:<step>       the guide asked what goes in, what comes out, or for a file       example:  an example is read
+    guide:<step>       the guide asked what goes in, what comes out, or for a file       example:<name>  it is read
     asked:<intent>:<slot>=<value>                   a second reader took the words for this; a yes is needed
 """
 
@@ -33,7 +33,6 @@ from assistant.chat.turns import (
 
 #: Files and earlier plans that a conversation remembers.
 MAX_FILES = 10
-RUNNABLE_TASKS = plans.RUNNABLE_TASKS
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _file_read(state: State, file: FileCard) -> Turn:
     if kind == "prepared" and rest.startswith("fix:"):
         return plans.data_fixed(state, file, rest.removeprefix("fix:"))
     if kind == "example":
-        return plans.example_read(state, file)
+        return plans.example_read(state, file, rest)
     if kind == "hub":
         return plans.hub_read(state, file)
     waiting = rest.split(",") if kind == "files" else []

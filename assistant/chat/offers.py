@@ -21,11 +21,21 @@ _GUIDE_ME = re.compile(
     r"|lead me(?: through(?: it)?)?|step by step|ask me(?: (?:the|three|3) questions)?|start the guide"
     r"|take me by the hand)(?: please)?[.! ]*$"
 )
+#: Which shipped example is meant: what goes in, or its subject -> its name.
+_EXAMPLES = (
+    ("spam", r"spam|texts?|e-?mails?"),
+    ("clothes", r"clothes|clothing|fashion|pictures?|photos?|images?"),
+    ("accent", r"accents?|speech|dictation|transcri\w+"),
+    ("commands", r"commands?|spoken commands?|sounds?|audio|recordings?"),
+)
+#: The example for what the guide was told goes in.
+_EXAMPLE_OF = {"text": "spam", "image": "clothes", "audio": "commands"}
+_KINDS = "(?:" + "|".join(pattern for _, pattern in _EXAMPLES) + ")"
 _EXAMPLE = re.compile(
     r"^(?:please |ok |okay |yes |then |so |just |let us |i want to |can i |can we |could we )*(?:try|use|take|show me"
     r"|show"
-    r"|start with|begin with|load|run|see|with|have)?(?: me)?(?: with)? ?(?:the|an|your|a|that)? ?(?:ready |spam "
-    r"|shipped )?(?:example|examples|spam example|example data|sample data|spam data|example file)"
+    r"|start with|begin with|load|run|see|with|have)?(?: me)?(?: with)? ?(?:the|an|your|a|that)? ?(?:ready |shipped )?"
+    rf"(?:(?P<which>{_KINDS} )?(?:example|example data|sample data|example file|examples)|(?P<whose>{_KINDS} )data)"
     r"(?: first| please| instead| then)*[.!? ]*$"
 )
 _NO_DATA = re.compile(
@@ -90,8 +100,9 @@ def read(text: str, state: State, files_now: Sequence[FileCard]) -> Intent | Non
     words = tidy(text)
     if _GUIDE_ME.match(words):
         return intent("help", kind="hello", step="inputs")
-    if _EXAMPLE.match(words):
-        return intent("plan", example="spam")
+    example = _EXAMPLE.match(words)
+    if example:
+        return intent("plan", example=_example_named(example["which"] or example["whose"] or ""))
     if _MEASURE.match(words) and state.plan is not None and state.plan.base_model:
         return intent("explain", topic="measure")
     if state.nearest and _NEAREST.match(words):
@@ -103,7 +114,7 @@ def read(text: str, state: State, files_now: Sequence[FileCard]) -> Intent | Non
 def _guided(words: str, step: str) -> Intent | None:
     """An answer to the guide's question at hand; longer sentences are left to the other readers."""
     if _NO_DATA.search(words):
-        return intent("plan", example="spam")
+        return intent("plan", example=_EXAMPLE_OF.get(step, "spam"))
     if len(words.split()) > 6:
         return None
     if step == "inputs":
@@ -116,6 +127,10 @@ def _guided(words: str, step: str) -> Intent | None:
     if chosen is None and re.search(_OUT_WORDS[-1][0], words):
         chosen = 0
     return intent("plan", **outputs[chosen][2]) if chosen is not None and chosen < len(outputs) else None
+
+
+def _example_named(which: str) -> str:
+    return next((name for name, pattern in _EXAMPLES if re.fullmatch(pattern, which.strip())), "spam")
 
 
 def ask(step: str) -> tuple[Reply, str]:

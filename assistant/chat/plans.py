@@ -13,18 +13,10 @@ from assistant.chat import offers, replies, starter
 from assistant.chat.intents import PSEUDO_PATHS, is_plan_path
 from assistant.chat.mentions import next_size
 from assistant.chat.turns import Effect, FileCard, Intent, Option, PlanPrepared, Reply, State, Turn
-from assistant.chat.wording import TASKS, value_at
+from assistant.chat.wording import RUNNABLE_TASKS, TASKS, value_at
 from assistant.data.examples import example
 from recipes.plan import Plan
 
-SPAM = example("spam")
-#: Tasks that have a recipe. The others can be planned and talked about.
-RUNNABLE_TASKS = frozenset(
-    {
-        "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
-        "text-generation", "preference-tuning",
-    }
-)  # fmt: skip
 #: A guess from this score on is taken without a question (as in `data.guesses`).
 SURE = 0.6
 #: Another reading is worth a question when its score is at least this.
@@ -46,7 +38,7 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     slots = wanted.slots
     if slots.get("example"):
         effect = Effect(kind="use_example", arguments={"name": slots["example"]})
-        return Turn(state=state.model_copy(update={"pending": "example:"}), effects=[effect])
+        return Turn(state=state.model_copy(update={"pending": f"example:{slots['example']}"}), effects=[effect])
     anew = state.plan is not None and state.plan.base_model is not None and bool(slots.get("task") or files_now)
     wish = _merged({} if anew else state.wish, slots, state.plan)
     goal = text.strip()[:2000] if anew or not state.goal else state.goal
@@ -74,11 +66,11 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     )
 
 
-def example_read(state: State, file: FileCard) -> Turn:
+def example_read(state: State, file: FileCard, name: str) -> Turn:
     """The data of an example came: plan with them, whatever was talked about before."""
     fresh: dict[str, Any] = {"pending": None, "wish": {}, "plan": None, "goal": "", "problem": None, "nearest": {}}
     state = state.model_copy(update={"files": [*state.files, file][-10:], **fresh})
-    turn = request(state, SPAM.request, Intent(name="plan"), (file,), "")
+    turn = request(state, example(name).request, Intent(name="plan"), (file,), "")
     return turn.model_copy(update={"replies": [replies.data_card(file), *turn.replies]})
 
 
@@ -290,7 +282,7 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
     if before is not None and before.base_model is not None and why.startswith(("change", "fix", "improve")):
         state = _remember(state, before)
         if why.startswith(("change", "improve")):
-            said.append(Reply(text=replies.changes(before, after, changed_paths(before, after))))
+            said.append(Reply(text=_what_changed(state, before, after)))
     state = state.model_copy(
         update={"plan": after, "problem": event.problem, "nearest": event.nearest, "starter": event.starter}
     )
@@ -308,6 +300,15 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
     if why.endswith("+start"):
         return _start_at_once(state, said, event)
     return Turn(state=state, replies=said)
+
+
+def _what_changed(state: State, before: Plan, after: Plan) -> str:
+    paths = changed_paths(before, after)
+    text = replies.changes(before, after, paths)
+    file = _training_file(state)
+    if file is not None and state.wish.get("preference") == "more accurate" and set(paths) <= {"training.max_minutes"}:
+        text += " " + replies.only_more_time(file.profile["rows"])
+    return text
 
 
 def _way_out(nearest: dict[str, Any]) -> list[Option]:

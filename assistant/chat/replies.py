@@ -12,6 +12,7 @@ from assistant.advise.catalog import Model
 from assistant.chat.explain import Concept
 from assistant.chat.turns import FileCard, Option, Reply, RunCard
 from assistant.chat.wording import (
+    RUNNABLE_TASKS,
     TASKS,
     between,
     choice_name,
@@ -96,6 +97,8 @@ def hello(demo: bool) -> Reply:
 
 def abilities() -> Reply:
     """What the assistant can do."""
+    trained = "; ".join(does for task, does in TASKS.items() if task in RUNNABLE_TASKS)
+    planned = "; ".join(does for task, does in TASKS.items() if task not in RUNNABLE_TASKS)
     return Reply(
         text="I fine-tune a pretrained model on your examples, which means: I train it further until it does your "
         "task.\n\n"
@@ -108,8 +111,7 @@ def abilities() -> Reply:
         "- **Get a verdict** on rows the model never saw, against simple ways such as counting words.\n"
         "- **Use it:** “try it”, “test it on this file”, “download the model”, “compare run 1 and 2”.\n"
         "- **Ask anything:** “what is an epoch?”, “why this model?”, “is 300 rows enough?”\n\n"
-        "This version trains text classification (classes, several labels, or a number for each text). For other tasks "
-        "I can already make the plan.",
+        f"I can train a model that does one of these: {trained}. So far I can plan, but not train, one that {planned}.",
         options=[EXAMPLE, Option(label="Should I fine-tune at all?", say="should I fine-tune at all?")],
     )
 
@@ -640,6 +642,15 @@ def changes(before: Plan, after: Plan, paths: Sequence[str]) -> str:
         old, new = value_at(before, path), value_at(after, path)
         parts.append(f"{choice_name(path)}: {choice_value(path, old, before)} → {choice_value(path, new, after)}")
     return "Changed: " + "; ".join(parts) + "." if parts else "Nothing had to change: the plan already is like that."
+
+
+def only_more_time(rows: int) -> str:
+    """More accuracy was asked for, and nothing in the plan but its time limit would help."""
+    return (
+        f"With {many(rows, 'row')} I know of no setting that is likely to be more accurate: a larger training would "
+        "learn these rows by heart. What helps most is more labelled rows; a larger base model may help a little (say "
+        "“use a larger model”)."
+    )
 
 
 def other_reading(labels: Sequence[str]) -> Reply:

@@ -27,6 +27,13 @@ TASKS: dict[str, str] = {
     "audio-classification": "sorts recordings",
     "automatic-speech-recognition": "writes down speech",
 }
+#: Tasks that have a recipe. The others can be planned and talked about.
+RUNNABLE_TASKS = frozenset(
+    {
+        "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
+        "text-generation", "preference-tuning",
+    }
+)  # fmt: skip
 PROBLEMS: dict[str, str] = {
     "single_label_classification": "one class for each {one}",
     "multi_label_classification": "several labels for each {one}",
@@ -80,9 +87,10 @@ METRICS: dict[str, str] = {
     "r2": "R²",
     "wer": "word error rate",
     "cer": "character error rate",
+    "general_wer": "word error rate on other speech",
     "spearman": "Spearman correlation",
 }
-_SHARES = ("accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer")
+_SHARES = ("accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer", "general_wer")
 BASELINES: dict[str, str] = {
     "majority": "always the most frequent answer",
     "word_counts": "counting words",

@@ -8,6 +8,7 @@ import pytest
 
 from assistant.chat import offers, rules, why_not
 from assistant.chat.turns import State
+from assistant.data.examples import example_names
 from recipes.plan import Plan
 
 PLAN = Plan().changed({
@@ -78,6 +79,16 @@ def test_the_example_can_always_be_asked_for(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [("show me the picture example", "clothes"), ("use the clothes data", "clothes"), ("try the accent example", "accent"),
+     ("load the sound example please", "commands"), ("use the spam data", "spam")],
+)  # fmt: skip
+def test_an_example_by_its_subject(text: str, name: str) -> None:
+    assert read(text) == ("plan", {"example": name})
+    assert name in example_names()
+
+
+@pytest.mark.parametrize(
     "text", ["for example e-mails", "what is an example of overfitting?", "spam examples in my file"]
 )
 def test_an_example_of_something_is_none(text: str) -> None:
@@ -87,6 +98,8 @@ def test_an_example_of_something_is_none(text: str) -> None:
 def test_no_data_means_the_example_once_data_were_asked_for() -> None:
     assert read("I have no data yet", pending="guide:file") == ("plan", {"example": "spam"})
     assert read("I don't have any", pending="guide:text") == ("plan", {"example": "spam"})
+    assert read("I have no data yet", pending="guide:image") == ("plan", {"example": "clothes"})
+    assert read("I have no data yet", pending="guide:audio") == ("plan", {"example": "commands"})
 
 
 def test_the_nearest_plan_is_taken_whole() -> None:
