@@ -58,7 +58,7 @@ _START_WORDS = words_of(
     alright course absolutely definitely ready green light engage happy nice cool excellent wonderful super make
     happen waiting press button hit correct exactly everything planned carry move forward give shot such sir
     okey dokey okie dokie okidoki righto roger yessir
-    love it's that's trust impatient mate buddy pal turn roll rock ball machine training whenever anytime
+    love it's that's trust impatient mate buddy pal turn roll rock ball machine training whenever anytime side part
     satisfied way through throttle full steam enough talk hurry
     """
 )
@@ -85,14 +85,15 @@ _STOP_WORDS = words_of(
 )
 _RESUME = re.compile(
     r"\b(?:resume\w*|carry(?:ing)? on|continu\w*|go on|pick (?:it )?(?:up|back up)|keep going|unpause|restart\w*"
+    r"|proceed (?:from|where|there|with it)|go on from|from there on"
     r"|take up|start (?:it )?again|run (?:it )?again from|where (?:it|we|i) (?:left|stopped)|go back to work|keep on"
     r"|proceed with (?:the )?(?:stopped|paused|interrupted))\b"
 )
 _RESUME_WORDS = words_of(
     """
     resume resuming carry continue continues continuing pick keep unpause restart take left stopped paused
-    cancelled interrupted halted crashed where from point finish end complete session power cut reboot closed
-    morning evening week night broke off earlier was ended state checkpoint
+    cancelled interrupted halted crashed cut broken died froze proceed epoch yesterday's where from point
+    finish end complete session power reboot closed morning evening week night broke off earlier was ended state checkpoint
     """
 )
 _UNDO = re.compile(
@@ -648,7 +649,8 @@ def _about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[s
         )
     ) and not (with_file and _FIXED_BY_A_MODEL.search(text)):
         return "fix_data", {}
-    if with_file and _CHECK_ONLY.search(text) and len(text.split()) <= 10:
+    looks = re.search(r"\b(?:inspect|check|look|know|see|quality|examine|review|tell me)\b", text)
+    if with_file and _CHECK_ONLY.search(text) and len(text.split()) <= (18 if looks else 10):
         return "check_data", {}
     if with_file and _COMPLAINS.search(text) and not re.search(r"\btrain|\bteach|\blearn|\bclassif|\bdetect", text):
         return "check_data", {}

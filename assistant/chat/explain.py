@@ -119,6 +119,15 @@ def find_topic(text: str) -> str | None:
     return _near(_bare(wanted))
 
 
+def topic_said(text: str) -> str | None:
+    """The page, with the name that was said where the page is called otherwise: "preference-tuning (dpo)"."""
+    name, said = find_topic(text), _bare(text.casefold())
+    if name is None or said not in _names() or any(word in name for word in said.split()):
+        return name
+    both = f"{name} ({said})"
+    return both if find_topic(both) == name else name
+
+
 def is_name(text: str) -> bool:
     """Whether a text is nothing but the name of a page."""
     return _bare(text.casefold()) in _names() or text.strip(" ?.!").casefold() in _names()

@@ -17,7 +17,7 @@ from assistant.chat.words import words_of
 IMAGE = re.compile(
     r"\b(?:photo\w*|picture\w*|pics?|scanned|image\w*|imagery|x-?rays?|scans?|mri|ct scans?|mammograms?|ultrasounds?"
     r"|microscop\w*|camera\w*|webcam|cctv|satellite|aerial|drone|tiles?"
-    r"|pixels?|screenshots?|selfies?|portraits?|paintings?|drawings?|sketch\w*|thumbnails?|jpe?gs?|pngs?"
+    r"|pixel\w*|screenshots?|selfies?|portraits?|paintings?|drawings?|sketch\w*|thumbnails?|jpe?gs?|pngs?"
     r"|slides? of tissue|histolog\w*|endoscop\w*|retina\w*|fundus|dermoscop\w*"
     r"|moles?|leaf|leaves|handwrit\w*|signatures?|logos?|visual\w*|vision|snapshots?|footage|frames?|on sight"
     r"|looks like|looks? at|spectrogram images?|charts?|diagrams?|receipts?|x ?rayed|radiograph\w*)\b"
@@ -89,7 +89,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|: )\w+ or \w+ ?(?:\w+)?(?:,|$|\?| please)", 0.9),
         (r"sentiment\w*|polarity|opinions?|mood\b|emotions?|happy ones|angry|toxic\w*|hate(?:ful)? speech|abusive"
          r"|sarcas\w*|tone of", 1.5),
-        (r"(?:good|bad|positive|negative|great|poor) (?:and|or|from|versus|vs|ones?)", 1.2),
+        (r"(?:good|bad|positive|negative|great|poor) (?:and|or|from|versus|vs|ones)", 1.2),
         (r"(?:as|into|either|say|answers?|says|with) (?:an? )?[\w'-]+(?:, (?:an? )?[\w'-]+)*,? (?:or|vs\.?) (?:an? "
          r"|not )?[\w'-]+", 1.0),
         (r"who (?:is|was|are|were) (?:[\w'-]+ )?(?:speak|talk|sing|writ|call)\w*|which (?:speaker|person|voice|writer)",
@@ -142,7 +142,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|cars|faces|persons|objects|vehicles|animals|helmets|pedestrians|plates)", 1.6),
     ),
     "pixels": (
-        (r"pixels?\b|segment\w*|masks?\b|outlin\w*|silhouett\w*|contours?|cut(?:s|ting)? out|exact shape|shape of"
+        (r"pixel\w*|segment\w*|masks?\b|outlin\w*|silhouett\w*|contours?|cut(?:s|ting)? out|exact shape|shape of"
          r"|background remov\w*|remov\w* (?:the )?background|trace (?:the|around)|foreground|(?:from|off"
          r"|against) (?:the|its|their|any) background"
          r"|along (?:its|the|their) (?:exact )?(?:shape|outline|edges?|border)", 2.6),

@@ -280,7 +280,8 @@ def _by_hub_id(text: str, taken: tuple[str, ...]) -> tuple[list[Mention], str | 
             name in taken
             or not catalog.is_hub_id(name)
             or re.fullmatch(
-                r"[\d.]+/[\d.]+|(?:lr|bs|r|rank|epochs?"
+                r"[\d.]+/[\d.]+|(?:(?:peft|q?lora|adapters?|dpo|sft|gpu|cpu|head|full|dora)[/-]?)+|(?:lr|bs|r|rank"
+                r"|epochs?"
                 r"|batch)/\d+|and/or|yes/no|w/o|n/a",
                 name,
             )
@@ -372,7 +373,9 @@ def _expected(text: str, token: re.Match[str]) -> bool:
     if len(text.split()) <= 2 or re.match(r"\s*(?:model|(?:tiny|small|base|large|xl)\b)", after):
         return True
     begins = not before.strip() and re.match(
-        r"\s*(?:on|for|with|please|and|maybe|perhaps|then|instead|would|could|should|[,.:;?!-]|$)", after
+        r"\s*(?:on|for|with|as|or|frozen|unfrozen|fully|head|lora|tuned|fine-tuned|please|and|maybe|perhaps|then"
+        r"|instead|would|could|should|[,.:;?!-]|$)",
+        after,
     )
     return bool(begins or (before.strip() and _MODEL_BEFORE.search(before)))
 

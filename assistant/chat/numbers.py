@@ -161,7 +161,7 @@ _AFTER: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"(?<![\d.])point ((?:\d+ )*\d+)\b"), lambda m: f"0.{m.group(1).replace(' ', '')}"),
     (re.compile(r"(?<![\w.])\.(\d)"), r"0.\1"),
     (re.compile(r"\b(\d+) and a half\b"), r"\1.5"),
-    (re.compile(r"\b(\d+(?:\.\d+)?) ?k\b(?!b)"), lambda m: plain(float(m.group(1)) * 1000)),
+    (re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?) ?k\b(?!b)"), lambda m: plain(float(m.group(1)) * 1000)),
     (re.compile(r"\b(\d+(?:\.\d+)?)\s*(?:percent|per cent|pct|percents|prozent)\b"), r"\1 %"),
     (re.compile(r"\b(\d+(?:\.\d+)?)%"), r"\1 %"),
     (re.compile(r"\b(\d+(?:\.\d+)?) ?(?:times )?10 to the (?:power of )?(?:minus|-) ?(\d+)\b"), r"\1e-\2"),
@@ -170,10 +170,10 @@ _AFTER: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
     (re.compile(r"\b(\d+) minutes \+ 30 minutes\b"), lambda m: f"{int(m.group(1)) + 30} minutes"),
     (re.compile(r"\b(\d+) ?(?:h|hrs?|hours?) (?:and )?(\d+) ?(?:m|mins?|minutes)\b"), lambda m: _clock(m)),
     (re.compile(r"\b(\d+) ?h ?(\d{1,2})\b"), lambda m: _clock(m)),
-    (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:h|hrs?|hours?)\b"), lambda m: _minutes(m.group(1), 60)),
-    (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:mins?|minutes?)\b(?!-)"), r"\1 minutes"),
-    (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:days?)\b"), lambda m: _minutes(m.group(1), 1440)),
-    (re.compile(r"\b(\d+(?:\.\d+)?)[ -]?(?:secs?|seconds?)\b"), lambda m: _minutes(m.group(1), 1 / 60)),
+    (re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)[ -]?(?:h|hrs?|hours?)\b"), lambda m: _minutes(m.group(1), 60)),
+    (re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)[ -]?(?:mins?|minutes?)\b(?!-)"), r"\1 minutes"),
+    (re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)[ -]?(?:days?)\b"), lambda m: _minutes(m.group(1), 1440)),
+    (re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)[ -]?(?:secs?|seconds?)\b"), lambda m: _minutes(m.group(1), 1 / 60)),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat.explain import find_topic, is_name, is_term
+from assistant.chat.explain import find_topic, is_name, is_term, topic_said
 from assistant.chat.words import common_words
 
 _ASKS = re.compile(
@@ -65,7 +65,9 @@ _ENOUGH = re.compile(
     r"|\bhow (?:much|many) (?:\w+ ){0,4}(?:data|rows|examples|samples|texts|labels|images|pictures|photos|recordings"
     r"|hours|minutes|reviews|messages|sentences|lines|pairs)?\b[\w ]{0,25}\b(?:do|would|should|must|is|are|will) (?:i"
     r"|we|it|you|one|the model)?\s?(?:\w+ ){0,2}(?:need\w*|necessary|required|enough|collect|label|provide)\b"
-    r"|\bdo (?:i|we) (?:really )?need (?:at least |more than |over )?\d+ \w+|\bis (?:it|this|that) (?:possible"
+    r"|\bdo (?:i|we) (?:really )?need (?:at least |more than |over )?\d+ \w+|\b(?:would|will|do|does"
+    r"|can) (?:\w+ ){0,2}\d+ \w+[\w ]{0,30}\b(?:do|suffice|be (?:ok(?:ay)?|enough|fine"
+    r"|sufficient))[ ?.!]*$|\bis (?:it|this|that) (?:possible"
     r"|feasible|doable|enough) with (?:only |just )?(\d+)\b|\b(?:minimum"
     r"|least) (?:number|amount) of (?:rows|examples|data|samples)|\bcan (?:i|you|it|we) (?:train|learn"
     r"|do (?:it|this|that)|work) (?:\w+ )?with (?:only |just )?(\d+)\b|\bi (?:only |just )?have (?:only "
@@ -163,11 +165,11 @@ def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
     if pair and (_is_question(text, raw) or re.search(r"\b(?:vs\.?|versus|difference)\b", text)):
         return "explain", {"topic": pair[0], "other": pair[1]}
     if raw.strip().endswith("?") and len(text.split()) <= 3 and is_name(text):
-        return "explain", {"topic": str(find_topic(text))}
+        return "explain", {"topic": str(topic_said(text))}
     if not _is_question(text, raw):
         return None
     match = _TERM.search(text)
-    topic = find_topic(match.group(1).strip(" ?.!'\"")) if match else None
+    topic = topic_said(match.group(1).strip(" ?.!'\"")) if match else None
     if topic and match and len(match.group(1).split()) <= 5:
         return "explain", {"topic": topic}
     return None
@@ -196,6 +198,14 @@ _PRIVACY = re.compile(
 )
 
 
+#: What overfitting looks like: one curve goes down while the other goes up.
+_OVERFITS = re.compile(
+    r"\btrain\w* (?:loss|error|accuracy)\b.{0,60}\b(?:val\w*|eval\w*|test|dev|held[- ]out) (?:loss|error|accuracy|set"
+    r"|rows)?"
+    r".{0,30}\b(?:up|rises?|rising|climb\w*|grow\w*|increas\w*|worse|higher|stays?|stuck|not|falls?|drops?)\b"
+    r"|\b(?:perfect|great|good|100 ?%|99 ?%|well) on (?:the )?train\w*\b.{0,40}\b(?:bad|poor|worse|terrible|weak"
+    r"|fails?)\b"
+)
 #: Classes of very different sizes, however it is said.
 _UNEVEN = re.compile(
     r"\b(?:un(?:even|balanced|equal)|imbalanced?|skewed|lopsided|one-sided)\b"
@@ -206,6 +216,8 @@ _UNEVEN = re.compile(
 
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
+    if _OVERFITS.search(text):
+        return "explain", {"topic": "overfitting"}
     asks = _is_question(text, raw) or bool(_ASKS_AT_THE_END.search(text))
     if not asks or _asks_for_a_change(text, has_plan) or _ORDERS.match(text):
         return None
@@ -309,7 +321,7 @@ def _term(text: str, has_plan: bool) -> tuple[str, dict[str, Any]] | None:
     match = _TERM.search(text)
     if match:
         spoken = match.group(1).strip(" ?.!'\"")
-        topic = find_topic(spoken)
+        topic = topic_said(spoken)
         if topic:
             return "explain", {"topic": topic}
         if re.search(r"\b(?:plan|proposal|settings)\b", spoken) and has_plan:

@@ -501,6 +501,13 @@ def _definition(message: Message) -> Intent | None:
     return intent(found[0], **found[1]) if found else None
 
 
+def _orders_at_last(message: Message) -> bool:
+    """Whether what looks like a question sets something: asked politely, or after the question mark."""
+    _, asked, rest = message.text.rpartition("?")
+    told = bool(asked) and bool(read_settings(rest, message.plan))
+    return told or bool(_POLITE_CHANGE.match(message.text))
+
+
 #: "Could HF Jobs do the training instead?" asks for a setting; "would 10 epochs be too many?" is a question.
 _POLITE_CHANGE = re.compile(
     r"(?:and |so |ok |hm+ |please )*(?:can|could|may|(?:would|will) (?:you|we))\b(?!.*\b(?:run|work|go)\w* (?:on|in"
@@ -510,7 +517,7 @@ _POLITE_CHANGE = re.compile(
 
 
 def _question(message: Message) -> Intent | None:
-    if message.has_plan and message.settings and _POLITE_CHANGE.match(message.text):
+    if message.has_plan and message.settings and _orders_at_last(message):
         return None
     found = read_question(message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now))
     if found is None:

@@ -55,7 +55,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (path, re.compile(pattern))
     for path, pattern in (
         ("training.epochs", rf"{NUMBER} (?:more |full |whole |complete |training |entire )*{_EPOCH}"),
-        ("training.epochs", rf"\b(?:epochs?|num train epochs|number of epochs)\b{_LINK}{NUMBER}"),
+        ("training.epochs", rf"\b(?:epochs|epoch(?! ?\d)|num train epochs|number of epochs)\b{_LINK}{NUMBER}"),
         ("training.epochs", rf"(?:go|run|loop|pass|train|iterate|see|read|show|look|use)\w* [\w ]{{0,30}}?(?:data"
                             rf"|{_ROWS_OF}|file|set|all|everything|over (?:it|them)|through (?:it|them)|every \w+"
                             rf"|each \w+|(?:over|through) (?:the|my|our|these) \w+) {NUMBER} times"),
@@ -66,7 +66,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.learning_rate", rf"{NUMBER} {_RATE}"),
         ("training.batch_size", rf"\b{_BATCH}{_LINK}{NUMBER}"),
         ("training.batch_size", rf"{NUMBER} (?:as|for) (?:the |a )?batch"),
-        ("training.batch_size", rf"{NUMBER} (?:{_ROWS_OF} )?(?:per|in (?:a|each|one|every)) batch"),
+        ("training.batch_size", rf"{NUMBER} (?:\w+ )?(?:per|in (?:a|each|one|every)) batch"),
         ("training.batch_size", rf"{NUMBER} {_ROWS_OF} (?:per step|at a time|at once|a step|each step|together)"),
         ("training.batch_size", rf"{NUMBER} at a time"),
         ("training.batch_size", rf"{NUMBER} (?:mini-?)?batch(?:[- ]?size)?\b(?! of)"),
@@ -77,7 +77,7 @@ _COUNTED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("training.seed", rf"\b(?:seed|random state)\b(?: number)?{_LINK}(\d+)"),
         ("training.seed", r"(\d+) (?:as|for) (?:the |a |my )?(?:random )?(?:seed|random state)"),
         ("method.rank", rf"\brank\b{_LINK}(\d+)"),
-        ("method.rank", r"\br ?= ?(\d+)"),
+        ("method.rank", r"\br ?[=:] ?(\d+)"),
         ("method.rank", r"\blora\b[\w ,:(]{0,12}?\br ?(\d+)"),
         ("method.rank", r"\brank-(\d+)"),
         ("method.rank", r"(\d+) (?:as|for) (?:the )?rank"),
