@@ -169,7 +169,8 @@ def write_onnx(run: Path, folder: Path) -> None:
     kind.save_processor(classifier.processor, folder, kind.limit(classifier.processor))
     classifier.module.config.save_pretrained(folder)
     _compare(_onnx_logits(folder, inputs), expected, "ONNX")
-    (folder / "README.md").write_text(_onnx_readme(kind.task), encoding="utf-8")
+    only_torch = type(classifier.processor).__name__ == "TimmWrapperImageProcessor"  # it returns nothing else
+    (folder / "README.md").write_text(_onnx_readme(kind.task, "pt" if only_torch else "np"), encoding="utf-8")
 
 
 def kind_of(run: Path) -> Any:
@@ -288,14 +289,14 @@ FORMATS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-def _onnx_readme(task: str) -> str:
-    """How to run the graph, in lines that run as they stand."""
+def _onnx_readme(task: str, tensors: str = "np") -> str:
+    """How to run the graph, in lines that run as they stand; tensors: in which form the inputs are prepared."""
     from recipes.parts.card_words import words_for
 
     words = words_for(task)
     return _ONNX_README.format(
         imports="".join(f"{line}\n" for line in words.imports), processor=words.processor, name=words.name,
-        given=words.given, prepared=words.prepared.replace('"pt"', '"np"'), one=words.one,
+        given=words.given, prepared=words.prepared.replace('"pt"', f'"{tensors}"'), one=words.one,
     )  # fmt: skip
 
 
@@ -304,6 +305,7 @@ _ONNX_README = """\
 
 ```python
 import json
+import numpy
 import onnxruntime
 {imports}from transformers import {processor}
 
@@ -314,11 +316,12 @@ folder = "."  # the folder of this file
 {prepared}
 session = onnxruntime.InferenceSession(f"{{folder}}/model.onnx")
 kinds = {{"tensor(int64)": "int64", "tensor(float)": "float32"}}
-feed = {{given.name: inputs[given.name].astype(kinds[given.type]) for given in session.get_inputs()}}
+feed = {{given.name: numpy.asarray(inputs[given.name], kinds[given.type]) for given in session.get_inputs()}}
 logits = session.run(None, feed)[0]
 with open(f"{{folder}}/config.json", encoding="utf-8") as file:
-    names = json.load(file)["id2label"]
-print([names[str(i)] for i in logits.argmax(-1)])
+    config = json.load(file)
+names = config.get("label_names") or [config["id2label"][str(i)] for i in range(logits.shape[-1])]
+print([names[i] for i in logits.argmax(-1)])
 ```
 
 The last line prints the best class of each {one}. Where a {one} can have several labels, take those whose logit is
