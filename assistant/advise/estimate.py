@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from assistant.advise import catalog, facts
+from assistant.advise import catalog, facts, pictures
 from assistant.advise.catalog import Model
 from assistant.advise.facts import DataFacts
 from assistant.advise.hardware import Gpu, Hardware
@@ -189,7 +189,7 @@ def work_of(plan: Plan, model: Model, data: DataFacts) -> Work:
     tokens, whole = _tokens(plan, data, limit)
     method = plan.method.name or "head"
     rank = plan.method.rank or 16
-    blocks = max(model.layers, 1)
+    blocks = max(model.layers, 1) if plan.task != "image-classification" or model.layers else pictures.STAGES
     trained = {"head": 0.0, "last_layers": min(1.0, (plan.method.layers or 1) / blocks)}.get(method, 1.0)
     return Work(
         train=train, validation=validation, test=test, epochs=plan.training.epochs or 1, tokens=tokens, longest=limit,
@@ -235,6 +235,8 @@ def forward_operations(model: Model, tokens: float) -> float:
 def training_operations(model: Model, work: Work) -> float:
     """Operations to learn from one row once: the frozen part is read, the trained part is read and corrected."""
     forward = forward_operations(model, work.tokens)
+    if model.modality == "image" and not pictures.is_transformer(model):
+        return forward * (1 - work.trained) + pictures.TRAINING * forward * work.trained
     if work.method in ("lora", "qlora"):
         return 2.2 * forward * (1.3 if work.method == "qlora" else 1.0)
     return forward * (1 - work.trained) + 3 * forward * work.trained
@@ -253,7 +255,8 @@ def _seconds(plan: Plan, model: Model, data: DataFacts, work: Work, machine: Har
     features = plan.task in ("text-classification", "image-classification", "audio-classification", None)
     if features:
         seconds["features"] = work.rows * forward
-        seconds["head"] = 1 + work.rows * model.hidden * min(classes, 50) * 1e-6
+        each = pictures.HEAD_SECONDS if plan.task == "image-classification" else 1e-6
+        seconds["head"] = 1 + work.rows * model.hidden * min(classes, 50) * each
     if work.method != "head" or not features:
         looks = max(1.0, 2 * work.epochs) if features else max(1.0, work.epochs)
         steps = work.epochs * work.train / max(plan.training.batch_size or 16, 1)
@@ -304,6 +307,8 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
         "activations": tokens_at_once * _activation_bytes(model, work, gpu) * _kept_layers(model, work),
         "data": 0.0 if gpu else work.rows * (46 * work.whole + 4 * model.hidden),
     }
+    if plan.task == "image-classification" and not gpu:
+        memory |= _of_pictures(plan, model, work)
     if plan.task in ("text-classification", None) and not gpu:
         memory["data"] = work.rows * (TEXT_BYTES * work.whole + 4 * model.hidden)
         reading = 64.0 * model.hidden * min(FEATURE_TOKENS, work.rows * work.tokens)  # before the training, not beside
@@ -315,6 +320,17 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
     elif plan.task in ("text2text-generation", "image-text-to-text"):
         memory["logits"] = 10.0 * model.vocabulary * tokens_at_once
     return memory
+
+
+def _of_pictures(plan: Plan, model: Model, work: Work) -> dict[str, float]:
+    """The terms in which pictures differ from texts; what the reading took is not used again (measured)."""
+    kept = {"python and torch": pictures.PYTHON_BYTES}
+    if not pictures.is_transformer(model):
+        kept["heap"] = pictures.reading_bytes(model) * min(pictures.ROWS_AT_ONCE, max(work.rows, 1))
+        kept["activations"] = 0.0
+        if work.method != "head":
+            kept["activations"] = pictures.kept_bytes(model, work.trained) * _rows_at_once(plan, None)
+    return kept
 
 
 def _rows_at_once(plan: Plan, gpu: Gpu | None) -> int:

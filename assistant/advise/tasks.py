@@ -12,6 +12,7 @@ from assistant.advise.catalog import Model
 from assistant.advise.draft import Draft
 from assistant.advise.estimate import CHAT_TOKENS
 from assistant.advise.facts import DataFacts
+from assistant.advise.pictures import is_transformer
 from assistant.advise.training import half, length_for
 
 
@@ -196,15 +197,9 @@ def _learning_rate(task: str, model: Model, method: str, defaults: Defaults) -> 
         rate = 3e-5
     elif task in ("token-classification", "sentence-similarity") and model.parameters <= 40e6:
         rate = 1e-4
-    elif task == "image-classification" and not _is_transformer(model):
+    elif task == "image-classification" and not is_transformer(model):
         rate = 5e-4
     return rate, f"What suits this way of training {model.name}. Runner-up: {rate / 2:.2g}, slower and safer."
-
-
-def _is_transformer(model: Model) -> bool:
-    """Whether a vision model is a transformer; convolutional networks bear a higher learning rate."""
-    name = model.id.lower()
-    return any(word in name for word in ("vit", "dino", "deit", "swin", "beit", "siglip", "clip"))
 
 
 def adapter_rate(model: Model) -> float:
