@@ -258,9 +258,9 @@ class SoundKind(Modality):
     def check(self, base: Base) -> None:
         """It listens at 16,000 samples a second, and can be told where a recording ends.
 
-        The base forms of wav2vec 2.0 and HuBERT normalise the first layer's output over the whole time (group norm), the
-        filling included, so that a recording in a batch is heard differently from the same one alone (logits of a random
-        tiny model: apart by 0.03; with a layer norm and a mask: by less than 0.00001).
+        The base forms of wav2vec 2.0 and HuBERT normalise the first layer's output over the whole time (group norm),
+        the filling included, so that a recording in a batch is heard differently from the same one alone (logits of a
+        random tiny model: apart by 0.03; with a layer norm and a mask: by less than 0.00001).
         """
         rate = int(base.processor.sampling_rate)
         if rate != audio.RATE:
