@@ -503,6 +503,8 @@ def predict(
 
 
 def _spoken(prediction: Any) -> str:
+    if isinstance(prediction, list) and any(isinstance(each, dict) for each in prediction):
+        return "   ".join(f"{each['label']}: {each['text']} ({100 * each['score']:.0f} %)" for each in prediction)
     if isinstance(prediction, list):
         return ", ".join(map(str, prediction)) or "(none)"
     return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction)

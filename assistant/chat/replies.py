@@ -284,14 +284,26 @@ def _found(guess: Mapping[str, Any]) -> str:
 
 
 def _counts(file: FileCard, guess: Mapping[str, Any]) -> list[str]:
-    label = (guess.get("columns") or {}).get("label")
+    columns = guess.get("columns") or {}
+    label = columns.get("label") or columns.get("tags")
     column = next((column for column in file.profile.get("columns", []) if column.get("name") == label), None)
     counts: dict[str, int] = (column or {}).get("label_counts") or {}
     if not counts:
         return []
+    if columns.get("tags"):
+        return _kinds(counts)
     shown = [f"{safe(name, 40)} {count:,}" for name, count in list(counts.items())[:8]]
     more = f" and {len(counts) - 8} more" if len(counts) > 8 else ""
     return [f"Rows by label: {', '.join(shown)}{more}."]
+
+
+def _kinds(counts: Mapping[str, int]) -> list[str]:
+    """The kinds of entities that tags name, with the rows that hold one."""
+    begins = {tag[2:]: count for tag, count in counts.items() if tag[:2] in ("B-", "S-", "U-", "B_", "S_", "U_")}
+    kinds = begins or {tag.removeprefix("I-"): count for tag, count in counts.items() if tag not in ("O", "o")}
+    shown = [f"{safe(name, 40)} {count:,}" for name, count in list(kinds.items())[:10]]
+    more = f" and {len(kinds) - 10} more" if len(kinds) > 10 else ""
+    return [f"Rows that hold each kind: {', '.join(shown)}{more}."] if shown else []
 
 
 def _notes(profile: Mapping[str, Any]) -> list[str]:
@@ -927,6 +939,8 @@ def _prediction(one: Mapping[str, Any]) -> str:
     answer, scores = one.get("prediction"), one.get("scores") or {}
     if "untuned" in one:
         return _written(one)
+    if isinstance(answer, list) and not scores:
+        return _entities(answer)
     if isinstance(answer, list):
         shown = listed([f"**{safe(name)}**" for name in answer]) or "**none of the labels**"
         most = sorted(scores.items(), key=lambda pair: -pair[1])[:5]
@@ -939,6 +953,14 @@ def _prediction(one: Mapping[str, Any]) -> str:
     rest = ", ".join(f"{safe(name, 40)} {percent(value, 0)}" for name, value in ranked[1:5])
     close = " That is close to a guess." if top is not None and len(ranked) > 1 and top - ranked[1][1] < 0.1 else ""
     return f"**{safe(answer)}**{sure}{f' ({rest})' if rest else ''}.{close}"
+
+
+def _entities(answer: Sequence[Mapping[str, Any]]) -> str:
+    """What was found in a text, one after the other."""
+    found = [f"**{safe(each['text'], 80)}**: {safe(each['label'], 40)} ({percent(float(each['score']), 0)} sure)"
+             for each in answer[:30]]  # fmt: skip
+    more = f" And {len(answer) - 30} more." if len(answer) > 30 else ""
+    return f"{'; '.join(found)}.{more}" if found else "I found nothing to mark in this text."
 
 
 def _written(one: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ TASKS: dict[str, str] = {
 RUNNABLE_TASKS = frozenset(
     {
         "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
-        "text-generation", "preference-tuning",
+        "text-generation", "preference-tuning", "token-classification",
     }
 )  # fmt: skip
 PROBLEMS: dict[str, str] = {
@@ -89,8 +89,15 @@ METRICS: dict[str, str] = {
     "cer": "character error rate",
     "general_wer": "word error rate on other speech",
     "spearman": "Spearman correlation",
+    "entity_f1": "F1 of whole entities",
+    "entity_precision": "precision of entities",
+    "entity_recall": "recall of entities",
+    "word_accuracy": "words with the right tag",
 }
-_SHARES = ("accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer", "general_wer")
+_SHARES = (
+    "accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer", "general_wer", "entity_f1",
+    "entity_precision", "entity_recall", "word_accuracy",
+)  # fmt: skip
 BASELINES: dict[str, str] = {
     "majority": "always the most frequent answer",
     "word_counts": "counting words",
@@ -101,6 +108,8 @@ BASELINES: dict[str, str] = {
     "untuned": "the model before the training",
     "few_shot": "that model with examples in its prompt",
     "longer": "always the longer answer",
+    "most_frequent_tag": "each word's most frequent tag",
+    "crf": "a conditional random field on spelling (CRF)",
     "mean": "always the mean",
     "median": "always the median",
 }

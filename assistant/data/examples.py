@@ -52,6 +52,12 @@ _EXAMPLES = {
         "Understand an accent",
         "120 sentences of Moby-Dick in four accents, read by machine voices: learn to write them down.",
     ),
+    "addresses": (
+        "addresses.jsonl",
+        "Find the street, the city and the other parts of an address",
+        "Which part is the street?",
+        "400 real addresses in the USA, word by word: learn to mark street, city, state and the other parts.",
+    ),
 }
 
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from assistant.data import names
-from assistant.data.guesses import SINGLE, SURE, TaskGuess, named, texts_of
-from assistant.data.labels import classification, label_score, text_column
+from assistant.data.guesses import MULTI, REGRESSION, SINGLE, SURE, TaskGuess, named, texts_of
+from assistant.data.labels import classification, label_score, problem_of, text_column
 from assistant.data.names import key_of
 from assistant.data.profile import ColumnProfile, Profile
 
@@ -25,8 +25,8 @@ def guess_tasks(profile: Profile) -> list[TaskGuess]:
     A table that fits no task (only numbers, say) gives one guess with task None and score 0, whose evidence says why.
     """
     readers: tuple[Callable[[Profile], Iterable[TaskGuess]], ...] = (
-        _tagged_tokens, _question_answering, _chat, _preference, _instructions, _sentence_pairs, _text_to_text, _media,
-        _labelled_texts, _prose,
+        _tagged_tokens, _marked_texts, _question_answering, _chat, _preference, _instructions, _sentence_pairs,
+        _text_to_text, _media, _labelled_texts, _prose,
     )  # fmt: skip
     guesses = [guess for reader in readers for guess in reader(profile)]
     if not guesses:
@@ -60,6 +60,23 @@ def _tagged_tokens(profile: Profile) -> list[TaskGuess]:
         columns: dict[str, str | list[str]] = {"tokens": tokens.name, "tags": tags.name}
         guesses.append(TaskGuess(task="token-classification", columns=columns, score=0.97, evidence=[evidence]))
     return guesses
+
+
+def _marked_texts(profile: Profile) -> list[TaskGuess]:
+    """Texts with a list of their entities: each with start, end and label."""
+    text = text_column(profile) or named(profile, ("text", "sentence"), ("text", "id"))
+    guesses = []
+    for column in profile.columns:
+        keys = {key.casefold() for key in column.keys}
+        if text is None or column.kind != "list" or not {"start", "end"} <= keys or not _MARK_KINDS & keys:
+            continue
+        evidence = f"{column.name} gives the places of parts of {text.name}, each with its kind."
+        columns: dict[str, str | list[str]] = {"text": text.name, "tags": column.name}
+        guesses.append(TaskGuess(task="token-classification", columns=columns, score=0.97, evidence=[evidence]))
+    return guesses
+
+
+_MARK_KINDS = {"label", "type", "tag", "entity", "entity_group", "entity_type", "category", "class"}
 
 
 def _is_tags(column: ColumnProfile) -> bool:
@@ -203,6 +220,7 @@ def _media(profile: Profile) -> list[TaskGuess]:
         return []
     role = column.kind
     labels = [c for c in profile.columns if c.kind in ("category", "boolean", "number") and c.unique <= 1000]
+    labels += [c for c in profile.columns if c.kind == "list" and c.separator and c.label_counts]
     label = max(labels, key=lambda c: label_score(c, profile), default=None)
     texts = texts_of(profile)
     text = named(profile, names.SPEECH, ("text", "category")) or (texts[0] if texts else None)
@@ -219,10 +237,15 @@ def _media(profile: Profile) -> list[TaskGuess]:
         says = f"{text.name} holds a text for each of the {what}."
         guesses.append(TaskGuess(task=task, columns=roles, score=0.93, evidence=[says]))
     if label is not None:
-        says = f"{label.name} gives each of the {what} one of {label.unique} classes."
+        problem = problem_of(label)
+        given = {MULTI: f"some of {len(label.label_counts)} labels", REGRESSION: "a number"}
+        says = f"{label.name} gives each of the {what} {given.get(problem, f'one of {label.unique} classes')}."
         roles = {role: column.name, "label": label.name}
         score = 0.95 if text is None else 0.5
-        guesses.append(TaskGuess(task=f"{role}-classification", columns=roles, score=score, evidence=[says]))
+        guesses.append(
+            TaskGuess(task=f"{role}-classification", problem=problem, columns=roles, score=score, evidence=[says],
+                      label_separator=label.separator if problem == MULTI else None)
+        )  # fmt: skip
     if not guesses:
         says = f"The {what} have no labels: no class folders, and no file that names a class for each."
         guesses.append(

@@ -32,11 +32,15 @@ METRICS = {
     "rouge_l": "Words shared with the expected answer (ROUGE-L)",
     "reward_accuracy": "Pairs ordered as people did",
     "margin": "Margin between the two answers",
+    "entity_f1": "F1 of whole entities",
+    "entity_precision": "Entities found that are right (precision)",
+    "entity_recall": "Entities that are found (recall)",
+    "word_accuracy": "Words with the right tag",
 }
 #: Metrics that are shares of rows and read best as a percentage.
 SHARES = {
     "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
-    "reward_accuracy", "wer", "cer", "general_wer",
+    "reward_accuracy", "wer", "cer", "general_wer", "entity_f1", "entity_precision", "entity_recall", "word_accuracy",
 }  # fmt: skip
 #: Metrics of which less is better.
 ERRORS = {"mae", "rmse", "mse", "wer", "cer", "general_wer", "loss", "perplexity", "hamming_loss"}
@@ -52,6 +56,8 @@ BASELINES = {
     "untuned": "Before the tuning",
     "few_shot": "Untuned, examples in the prompt",
     "longer": "Always the longer answer",
+    "most_frequent_tag": "Each word's most frequent tag",
+    "crf": "Random field on spelling (CRF)",
 }
 METHODS = {
     "head": "new last layer only",

@@ -8,6 +8,7 @@ Buttons are plain `<button data-say="…">`: a click says that sentence, so that
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -28,6 +29,7 @@ MAX_TEXT = 20_000
 #: Where an export lies: .../runs/<run>/exports/<format>/...
 _EXPORTED = re.compile(r"/([0-9]{8}-[0-9]{6}-[0-9a-f]{6})/exports/([a-z0-9_]{1,20})/")
 MAX_FINDINGS = 8
+KINDS = 8  # colours of marked parts in a text; more kinds share them, and each carries its name
 MAX_LABELS = 12
 MAX_COLUMNS = 16
 
@@ -591,6 +593,8 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
     answer = prediction["prediction"]
     if "untuned" in prediction:
         return _written(prediction)
+    if isinstance(answer, list) and not prediction.get("scores"):
+        return _article("prediction", marked(str(prediction.get("input") or ""), answer))
     scores = {str(name): float(value) for name, value in (prediction.get("scores") or {}).items()}
     if isinstance(answer, list):
         shown = ", ".join(map(str, answer)) or "no label"
@@ -614,6 +618,38 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
         f"<blockquote>{escape(_cell(text))}</blockquote>" if text else "",
         f'<p class="fa-answer">{escape(shown)}</p>',
         plots.probabilities(scores, chosen) if scores else "",
+    )
+
+
+def marked(text: str, entities: Sequence[Mapping[str, Any]]) -> str:
+    """A text with its entities marked: each in the colour of its kind and with its name, so that nobody needs colours.
+
+    Args:
+        entities: `{"start", "end", "label", "score"}`, places in characters of the text.
+    """
+    kinds = list(dict.fromkeys(str(each["label"]) for each in entities))
+    drawn, at = [], 0
+    for each in sorted(entities, key=lambda one: int(one["start"])):
+        start, end = max(at, int(each["start"])), min(len(text), int(each["end"]))
+        if end <= start:
+            continue
+        kind, sure = str(each["label"]), f"{100 * float(each['score']):.0f} % sure"
+        drawn.append(escape(text[at:start]))
+        drawn.append(
+            f'<mark class="fa-mark fa-kind-{kinds.index(kind) % KINDS}" title="{escape(sure)}">'
+            f"{escape(text[start:end])}<small>{escape(kind)}</small></mark>"
+        )
+        at = end
+    counts = Counter(str(each["label"]) for each in entities)
+    legend = "".join(
+        f'<li><span class="fa-mark fa-kind-{place % KINDS}">{escape(kind)}</span> {counts[kind]}</li>'
+        for place, kind in enumerate(kinds)
+    )
+    if not entities:
+        legend = "<li>Nothing to mark in this text.</li>"
+    return (
+        f'<p class="fa-marked">{"".join(drawn)}{escape(text[at:])}</p>'
+        f'<ul class="fa-kinds" aria-label="Kinds that were found">{legend}</ul>'
     )
 
 

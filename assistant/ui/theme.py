@@ -308,6 +308,18 @@ PARTS = f"""
 .fa-answer {{ font-size: 1.4rem; font-weight: 600; letter-spacing: -.012em; line-height: 1.3; }}
 .fa-prediction blockquote {{ margin: 0; color: var(--fa-ink-2); padding-left: 12px;
   border-left: 3px solid var(--fa-line-strong); font-size: .93rem; white-space: pre-line; }}
+.fa-marked {{ line-height: 2.3; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 1.05rem; }}
+.fa-mark {{ --fa-kind: 160 45% 42%; color: var(--fa-ink); border-radius: 6px; padding: 2px 5px;
+  background: hsl(var(--fa-kind) / 20%); border-bottom: 2px solid hsl(var(--fa-kind)); }}
+.fa-mark small {{ margin-left: 6px; font-size: .72rem; font-weight: 600; color: var(--fa-ink-2); }}
+.fa-kind-1 {{ --fa-kind: 28 75% 48%; }} .fa-kind-2 {{ --fa-kind: 215 60% 52%; border-bottom-style: dashed; }}
+.fa-kind-3 {{ --fa-kind: 330 50% 52%; border-bottom-style: dotted; }} .fa-kind-4 {{ --fa-kind: 55 70% 42%; }}
+.fa-kind-5 {{ --fa-kind: 265 50% 58%; border-bottom-style: double; }}
+.fa-kind-6 {{ --fa-kind: 190 65% 42%; border-bottom-style: dashed; }}
+.fa-kind-7 {{ --fa-kind: 5 60% 52%; border-bottom-style: dotted; }}
+.fa-kinds {{ list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 8px 14px; font-size: .87rem;
+  color: var(--fa-ink-2); }}
+.fa-kinds li {{ margin: 0; }}
 .fa-sides {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 10px 24px; }}
 .fa-said {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }}
 .fa-prediction + .fa-prediction {{ margin-top: 12px; }}

@@ -65,6 +65,12 @@ def wrong_labels() -> bytes:
     return "\n".join(["text,label", *rows]).encode()
 
 
+def tagged(number: int) -> dict[str, Any]:
+    """Words with BIO tags, an entity of two words in each sentence."""
+    words = text(number).split()
+    return {"tokens": words, "tags": ["O", "B-HALL", "I-HALL", *["O"] * (len(words) - 3)]}
+
+
 #: What is found -> the name and content of a file that has it.
 FILES: dict[str, tuple[str, bytes]] = {
     "missing-text": ("d.csv", csv(",good", "  ,bad")),
@@ -86,6 +92,13 @@ FILES: dict[str, tuple[str, bytes]] = {
         header="text,label,patient_id", ending=lambda n: f"{('good', 'bad')[n % 2]},P{n % 30}")),
     "group-leak: speakers": ("d.zip", zip_of({f"clips/{n}.wav": sound(n) for n in range(60)} | {
         "metadata.csv": "file,label,speaker\n" + "".join(f"clips/{n}.wav,w{n % 2},s{n % 6}\n" for n in range(60))})),
+    "tags-misaligned": ("d.jsonl", many(tagged, {"tokens": text(1).split(), "tags": ["O", "B-HALL"]})),
+    "broken-tags": ("d.jsonl", many(tagged, {"tokens": text(1).split()[:4], "tags": ["O", "I-HALL", "O", "I-HALL"]})),
+    "small-class: entities": ("d.jsonl", many(tagged, {"tokens": ["in", "Rome", "and", "Bari"],
+                                                       "tags": ["O", "B-CITY", "O", "B-CITY"]})),
+    "small-class: marked texts": ("d.jsonl", many(
+        lambda n: {"text": text(n), "entities": [{"start": 0, "end": 3, "label": "HALL"}]},
+        {"text": text(1), "entities": [{"start": 0, "end": 3, "label": "CITY"}]})),
     "imbalance": ("d.csv", csv(*[f"{text(n)},rare" for n in range(200, 205)])),
     "small-class": ("d.csv", csv(*[f"{text(n)},rare" for n in range(200, 203)])),
     "many-classes": ("d.csv", csv(ending=lambda n: f"class{n // 2}")),

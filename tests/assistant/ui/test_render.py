@@ -192,6 +192,24 @@ def test_prediction_card_ranks_the_classes() -> None:
     assert many.count("fa-bar-model") == 2 and "a, b" in many
 
 
+def test_entities_are_marked_in_the_text_with_their_names() -> None:
+    """Escaped, in order, each with its kind in words, so that colours are not needed; and a legend."""
+    text = f"In {HOSTILE} we met Ann"
+    end = 3 + len(HOSTILE)
+    entities = [
+        {"text": "Ann", "label": "PER", "start": len(text) - 3, "end": len(text), "score": 0.973},
+        {"text": HOSTILE, "label": HOSTILE, "start": 3, "end": end, "score": 0.5},
+        {"text": "x", "label": "LOC", "start": 5, "end": end, "score": 0.5},
+    ]
+    data = {"predictions": [{"input": text, "prediction": entities}]}
+    drawn = draw(Reply(text="", card="prediction", data=data))
+    assert "<script" not in drawn and drawn.count("<mark") == 2
+    assert drawn.index("In ") < drawn.index("we met") < drawn.index(">Ann<small>PER</small>")
+    assert 'title="97 % sure"' in drawn and drawn.count("fa-kind-0") == 2 and "<li>" in drawn
+    nothing = draw(Reply(text="", card="prediction", data={"predictions": [{"input": "hi", "prediction": []}]}))
+    assert "Nothing to mark in this text." in nothing and "hi" in nothing
+
+
 def test_error_and_file_cards() -> None:
     problem = {"code": "c", "what": "It broke.", "expected": "A file.", "fix": "Try again."}
     for data in (problem, {"problem": problem}):
