@@ -92,8 +92,9 @@ _RESUME = re.compile(
 _RESUME_WORDS = words_of(
     """
     resume resuming carry continue continues continuing pick keep unpause restart take left stopped paused
-    cancelled interrupted halted crashed cut broken died froze proceed epoch yesterday's where from point
-    finish end complete session power reboot closed morning evening week night broke off earlier was ended state checkpoint
+    cancelled interrupted halted crashed cut broken died froze proceed epoch yesterday's where
+    from point finish end complete session power reboot closed morning evening week night broke off earlier was ended
+    state checkpoint
     """
 )
 _UNDO = re.compile(
@@ -120,6 +121,11 @@ _LIST = re.compile(
     r"|\b(?:everything|all|anything) (?:that )?(?:i|we|you) (?:have )?(?:ever )?(?:train\w*|fine-?tun\w*)\b"
     r"|\bwhat (?:have|did) (?:i|we) (?:\w+ )?train\w*|\bwhich (?:runs|trainings|models) (?:do|have|did"
     r"|are)|\brun list\b|\blist (?:of )?(?:my |the |all )*(?:runs|trainings|jobs)"
+)
+#: Models that one could have, not those that one has.
+_POSSIBLE = re.compile(
+    r"\b(?:can|could|might|may) (?:i|we|you|one) (?:\w+ )?(?:build|train|make|do|create|use|have"
+    r"|get)\b"
 )
 _DELETE = re.compile(
     r"\b(?:delet\w*|remov\w*|eras\w*|throw (?:away|out)|get rid of|discard\w*|drop|trash|wipe|bin"
@@ -375,7 +381,8 @@ _IMPROVE = re.compile(
     r"|over|past|beyond|at least|up to|to) \d+(?:\.\d+)? ?%"
 )
 _EXPORT = re.compile(
-    r"\b(?:export\w*|download\w*)\b|\b(?:save|get|give|send|hand|fetch|take|convert|turn|need|want|have|pack|bundle"
+    r"(?<!\bmy )(?<!the )(?<!this )(?<!our )(?<!\ban )(?<!that )\b(?:export(?!ed)\w*|download(?!ed)\w*)\b|\b(?:save"
+    r"|get|give|send|hand|fetch|take|convert|turn|need|want|have|pack|bundle"
     r"|store|write)\b[\w ,']{0,40}\b(?:onnx|gguf|ggml|safetensors|adapter|merged|weights|model files?"
     r"|files of the model|the (?:trained |finished |tuned |final )?model(?: (?:as|to|in|onto|on) |$| (?:file|folder"
     r"|zip))|zip)\b|\b(?:onnx|gguf|ollama|llama\.?cpp|lm ?studio)\b"
@@ -452,6 +459,8 @@ _FIX = re.compile(
     rf"|get rid of|solve|take out|filter out|leave out|sort out|tidy|mend|kick out|eliminat\w*|hide|anonymi[sz]\w*"
     rf"|normali[sz]\w*|discard|purge|cut out|skip|join|harmoni[sz]e|handle|deal with"
     rf"|do something about)\b[\w ,']{{0,40}}?\b{_DATA_PROBLEM}"
+    r"|\bkeep (?:only )?(?:each|every|one|a single|1|the first)\b[\w ]{0,30}\b(?:once|one time|copy|of (?:each|them"
+    r"|every))\b"
     r"|\bde-?dup\w*|\bde-?duplicat\w*|\b(?:fix|clean|repair|mend|tidy|correct) (?:it|that|this|them|these|those"
     r"|everything|all|(?:up )?(?:my|the|this) (?:data|file|csv|table|labels|rows|data ?set|upload))(?: up| please"
     r"| all| for me)*\b|\bclean (?:up )?(?:my|the|this) (?:data|file|table)|\b(?:yes )?fix (?:it|the data|them)\b"
@@ -511,6 +520,9 @@ _HELP = re.compile(
     r"|help me|please help|i need help|can you help(?: me)?|could you help(?: me)?|menu|commands|options|instructions"
     r"|tutorial|guide me|sos|\?+|what now|now what|how|what do i do(?: now)?|what next|i am (?:lost|new|stuck"
     r"|confused)[\w ]{0,30}|no idea[\w ]{0,40}|i (?:do not|don't) know (?:what|how|where)[\w ]{0,40})[ ?!.]*$"
+    r"|\b(?:kinds?|sorts?|types?) of (?:models?|tasks?|things|data|files?|networks?|ai)\b[\w ]{0,20}\b(?:(?:can|could"
+    r"|do)"
+    r" (?:i|we|you|one)|(?:i|we|you|one) (?:can|could|may))\b"
     r"|\bwhich (?:tasks?|kinds? of (?:models|tasks|files|data)|file (?:types|formats)|formats|models"
     r"|languages) (?:can|do|are|does|could)\b[\w ]{0,30}|\bwhat (?:kinds? of |types? of |sorts? of )?(?:tasks?"
     r"|problems?|questions?|languages?|files?"
@@ -603,6 +615,7 @@ def _stop_or_resume(text: str, raw: str, has_plan: bool, with_file: bool) -> tup
         return "stop", {}
     if (
         _LIST.search(text)
+        and not _POSSIBLE.search(text)
         and cover(
             text,
             words_of(
@@ -829,9 +842,10 @@ def export_format(text: str) -> str | None:
 
 #: "where did it make mistakes": asks to be shown them, not to have them mended.
 _WHERE_WRONG = re.compile(
-    r"(?:so |and |but )?(?:where|which|on which|in which|for which|what)\b"
+    r"(?:so |and |but )?(?:where|which|on which|in which|for which|what (?:kinds? of )?(?:mistakes|errors)"
+    r"|what (?:did|does) (?:it|the model))\b"
     r"(?!.*\b(?:do|done|try|change|next|help)\b)"
-    r".*\b(?:mistakes?|wrong|errors?|fail\w*|mixed? up|confus\w*)\b"
+    r".*\b(?:mistakes?|wrong|errors|fail\w*|mixed? up|confus\w*|make)\b"
 )
 
 

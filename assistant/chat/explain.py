@@ -108,7 +108,15 @@ def find_topic(text: str) -> str | None:
     known = _names()
     if not wanted:
         return None
-    for spoken in (wanted, text.strip().casefold(), _bare(wanted), wanted.removesuffix("s")):
+    joined = _bare(wanted).replace(" ", "")
+    for spoken in (
+        wanted,
+        text.strip().casefold(),
+        _bare(wanted),
+        wanted.removesuffix("s"),
+        joined,
+        joined.removesuffix("s"),
+    ):
         if spoken in known:
             return known[spoken]
     best = max(

@@ -85,6 +85,7 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"whether|if (?:it|they|this|that|each|an?|the|one|someone|somebody) (?:[\w'-]+ ){0,4}(?:is|are|was|has|have"
          r"|shows?|contains?|will|says?|sounds?)", 0.9),
         (r"(?:is|are) (?:[\w'-]+ ){1,7}(?:for |from |by )?\w+ or \w+$", 0.9),
+        (r"[\w'-]+ or (?:[\w'-]+ ){1,3}[\w'-]+ ?\?", 0.9),
         (r"\w+ or (?:an? |the )\w+\?|\w+ (?:or|vs\.?|versus|or not) \w+\?|\w+ or not\b|(?:^|, "
          r"|: )\w+ or \w+ ?(?:\w+)?(?:,|$|\?| please)", 0.9),
         (r"sentiment\w*|polarity|opinions?|mood\b|emotions?|happy ones|angry|toxic\w*|hate(?:ful)? speech|abusive"
@@ -296,7 +297,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|stor(?:y|ies)|tales?|chapters?|manuscripts?|lyrics|product descriptions?|essays?|novels?|jokes?|recipes?"
          r"|code|definitions?|dialogues?"
          r"|e-?mails|blog posts|letters|verses|haikus?|fiction|sentences)", 2.0),
-        (r"autocomplet\w*|auto-?complet\w*|code completion|next word|continu\w* pre-?train\w*"
+        (r"autocomplet\w*|auto-?complet\w*|code completion|next[- ](?:word|token)|causal l\w+|language modell?ing"
+        r"|continu\w* pre-?train\w*"
          r"|pre-?train\w* (?:further|more|on (?:our|my|raw))|domain adapt\w*|persona\b|role-?play\w*"
          r"|knows? our (?:domain|jargon)|tutor\b|teacher bot|raw text|definitions?", 1.6),
     ),
@@ -485,7 +487,8 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|\b(?:generat(?:e|es|ing)|creat(?:e|es|ing)|mak(?:e|es|ing)|draw(?:s|ing)?|paint(?:s|ing)?|produc(?:e|es"
          r"|ing)|render(?:s|ing)?|design(?:s|ing)?|invent(?:s|ing)?|imagin(?:e|es|ing)) (?:me |new |some |more |nice "
          r"|my |own |an? |the |fake |realistic |similar |beautiful |funny )*(?:\w+ )?"
-         r"(?:images?|pictures?|photos?|drawings?|paintings?|portraits?|logos?|art(?:work)?s?|illustrations?"
+         r"(?:3-?d models?|meshes|cad (?:models?|files?)|floor ?plans?|sculptures?|fonts?"
+         r"|images?|pictures?|photos?|drawings?|paintings?|portraits?|logos?|art(?:work)?s?|illustrations?"
          r"|wallpapers?|avatars?|cartoons?|comics?|manga|tattoos?|posters?|icons?|anime|faces)\b(?! (?:class|recogn"
          r"|detect|captions?"
          r"|descriptions?|labels?|tags?|model|data|sort|and|into|in(?:to)? groups|search))"

@@ -169,12 +169,20 @@ def read_models(
         and len(wanted) > 1
     ):
         wanted = wanted[::-1]
+    corrected = tuple(mention for mention in wanted if _CORRECTED.search(text[: mention.start]))
+    if corrected and len(corrected) < len(wanted):
+        wanted = corrected  # "distilbart ... hm no, plain bart"
     settled = tuple(mention for mention in wanted if not re.match(r"\s*\?\s*\S", text[mention.end :]))
     wanted = settled or wanted  # "pegasus? or t5 ... let us take t5"
     unknown = unknown or _unknown(text, known)
     return Models(wanted, refused, unknown if not wanted else None)
 
 
+#: What follows counts, and not what went before.
+_CORRECTED = re.compile(
+    r"\w\W+(?:(?:hm+|ah|oh|well|wait|sorry|actually),? )?(?:no|nah|nope|scratch that|or rather"
+    r"|make that)[, ]"
+)
 _OTHERS = re.compile(
     rf"(?<![\w/])(?:{'|'.join(sorted(map(re.escape, lexicon.OTHER_MODELS), key=len, reverse=True))})(?![\w/])"
 )
@@ -346,10 +354,11 @@ def _joined_slip(text: str, tokens: list[re.Match[str]], place: int) -> str | No
 
 def _showing(model_id: str, spoken: str, task: Task | None) -> str:
     """A model whose id shows the family that was said, where the alias points to one with another name."""
-    if spoken not in families() or spoken in model_id.lower():
+    family = next((word for word in re.findall(r"[a-z]+", spoken) if word in families()), None)
+    if family is None or family in model_id.lower():
         return model_id
     tasks = catalog.lookup(model_id).tasks
-    shown = [model.id for model in catalog.all_models() if spoken in model.id.lower() and set(model.tasks) & set(tasks)]
+    shown = [model.id for model in catalog.all_models() if family in model.id.lower() and set(model.tasks) & set(tasks)]
     return next((name for name in shown if task is None or task in catalog.lookup(name).tasks), model_id)
 
 
@@ -622,7 +631,7 @@ def _surely_data(text: str, match: re.Match[str]) -> bool:
         r" (?:data ?set|corpus|from the hub|on the hub|benchmark|data (?:from|on|of) (?:the )?(?:hub|hugging))", after
     ) or re.search(r"\b(?:data ?set|corpus|hub)(?: called| named|:)* $", before)
     trained_on = re.search(
-        r"\b(?:train|tune|tuned|fine-?tune|finetune|trained|run)\w*\b[^.;]*\bon(?: the)? $", before
+        r"\b(?:train|tune|tuned|fine-?tune|finetune|trained|run)\w*\b[^.;]*\b(?:on|with|using)(?: the)? $", before
     ) or re.match(r"^(?:\S+ ){1,4}on(?: the)? $", before)
     return bool(named or trained_on)
 

@@ -9,7 +9,8 @@ from assistant.chat.explain import find_topic, is_name, is_term, topic_said
 from assistant.chat.words import common_words
 
 _ASKS = re.compile(
-    r"^(?:(?:(?:my|our|the|a) \w+ (?:keeps asking|asks?|asked|wonders|wants to know)(?: me| us)?|i (?:wonder"
+    r"^(?:(?:(?:my|our|the|a) \w+ (?:keeps asking|asks?|asked|wonders|wants to know)(?: me| us)?|remind me|tell me"
+    r"|i forgot|i (?:wonder"
     r"|am wondering"
     r"|was wondering|ask myself|would like to know|want to know|need to know)|do you know|curious|and|but|so|ok|okay"
     r"|hm+|wait|sorry|please|hi|hello|hey|um|quick question|question|well|also|by the way"
@@ -51,7 +52,8 @@ _PAIR = re.compile(
     r"|instead of|rather than|over) (.+?)[?.! ]*$"
 )
 _WHY = re.compile(
-    r"^(?:\w+[, ]+){0,3}?why\b|\bhow come\b|\bwhat (?:is|was) the reason\b|\bwhat made you\b|\bfor what reason\b"
+    r"^(?:\w+[, ]+){0,3}?why\b|\band why\b|\bhow come\b|\bwhat (?:is|was) the reason\b|\bwhat made you\b"
+    r"|\bfor what reason\b"
     r"|\bexplain (?:your|the|this|that|me the|me your) (?:plan|choices?|decision|proposal|settings?|reasons?"
     r"|reasoning)\b|^explain(?: (?:it|that|this|everything|please|it please))?[.! ]*$|\breasons? (?:for|behind)\b"
     r"|\bhow did you (?:choose|pick"
@@ -63,7 +65,8 @@ _ENOUGH = re.compile(
     r"|tickets|recordings|clips|documents|lines|per class|minutes|pairs|chats|files?|that|it"
     r"|this)?\b[\w ]{0,30}\b(?:enough|sufficient|too (?:few|little|small|many|much)|suffice)\b"
     r"|\bhow (?:much|many) (?:\w+ ){0,4}(?:data|rows|examples|samples|texts|labels|images|pictures|photos|recordings"
-    r"|hours|minutes|reviews|messages|sentences|lines|pairs)?\b[\w ]{0,25}\b(?:do|would|should|must|is|are|will) (?:i"
+    r"|hours|minutes|reviews|messages|sentences|lines|pairs)?\b[\w ]{0,25}\b(?:do|does|did|can|would|should|must|is"
+    r"|are|will) (?:i"
     r"|we|it|you|one|the model)?\s?(?:\w+ ){0,2}(?:need\w*|necessary|required|enough|collect|label|provide)\b"
     r"|\bdo (?:i|we) (?:really )?need (?:at least |more than |over )?\d+ \w+|\b(?:would|will|do|does"
     r"|can) (?:\w+ ){0,2}\d+ \w+[\w ]{0,30}\b(?:do|suffice|be (?:ok(?:ay)?|enough|fine"
@@ -91,6 +94,8 @@ _RIGHT_TOOL = re.compile(
     r"|a prompt|a rule|rules|claude|gemini|search)\b|\b(?:ask|asks|asking|answer|answers) questions? (?:about|on|from"
     r"|to) (?:one|1|a|a single|my|this|some|our|two|three|2|3|the)(?: \w+)? (?:pdf|document|book|manual|contract|page"
     r"|handbook|website|wiki|documents)s?\b|\bwhen (?:should i|is it worth|does it make sense to) fine-?tun\w*"
+    r"|\bknows? (?:[\w']+ ){0,4}(?:contents?|facts|everything|what is)\b[^?]{0,60}\b(?:pdfs?|manuals?|documents?|files"
+    r"|handbooks?|wiki|website)\b[^?]*\?"
     r"|\b(?:documents?|files|facts|pages|rules|prices|manuals?|texts|data|information)\b[\w ]{0,25}\bchang\w*\b"
     r"[^?]{0,60}\b(?:ask|answer|question|fine-?tun|train)\w*"
     r"|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
@@ -102,6 +107,7 @@ _COST = re.compile(
     r"|\bhow much (?:memory|ram|gpu|vram|disk|space)\b|\bdo (?:i|we) need (?:a |an |any )?(?:gpu|graphics card"
     r"|expensive|big computer|fast computer|powerful)\b|\bcan (?:i|it|this|my) (?:\w+ ){0,4}(?:without|on) (?:a |an "
     r"|my )?(?:gpu|cpu|laptop|computer|old)\b|\bwill (?:it|that|this) (?:run|fit|work) (?:on|in|into|with|without)\b"
+    r"|\b(?:is|are) (?:it|this|that|the) (?:\w+ )?too (?:big|large|heavy|slow|much) for (?:my|our|an?|this|the)\b"
     r"|\bdoes it fit\b|\bwhat (?:hardware|computer|machine) (?:do|does|is)\b"
 )
 _RUN_NUMBERS = re.compile(

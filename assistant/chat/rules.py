@@ -422,6 +422,8 @@ def _inside_after_all(message: Message, topic: str) -> bool:
     if topic == "recommender":
         return message.task.task == "sentence-similarity" and message.task.score >= 2
     if topic == "clustering":
+        if message.task.task == "text-generation" and message.task.score >= SURE:
+            return True
         return fits and bool(message.files_now) and bool(re.search(r"\blabel|classif|which\b", text))
     if topic in ("video", "music-generation", "speech-generation", "image-generation"):
         return (
@@ -541,6 +543,8 @@ def _control(message: Message) -> Intent | None:
     if found is None or _is_about_the_plan(message, found[0]) or _is_a_story(message, found[0]):
         return None
     name, slots = found
+    if _was_refused(message.state) and name not in ("check_data", "fix_data"):
+        return None  # a file came that could not be read: the words are about it
     if name == "publish" and slots.get("repo") and message.has_plan and not _finished(message.state):
         return intent("change", **{**_as_change(message, _plan_slots(message)), "output.publish": slots["repo"]})
     live = any(run.status in ("running", "queued") for run in message.state.runs)

@@ -279,7 +279,9 @@ def _factor(text: str, name: str, path: str) -> _Factor | None:
     again = rf"(?:{name})\b"
     patterns: list[tuple[str, float]] = [
         (rf"\b{_TWICE}{_FILLER}{again}|\b{again}[\w ]{{0,20}}?\b{_TWICE}\b|{_TWICE} (?=(?:{name}))", 2.0),
-        (rf"\b(?:triple|3 times|3x|thrice){_FILLER}{again}", 3.0),
+        (rf"\b(?:triple|3 times|3x|thrice|three ?fold){_FILLER}{again}", 3.0),
+        (rf"\b(?:quadruple|4 times|4x|four ?fold){_FILLER}{again}", 4.0),
+        (rf"\b(?:quintuple|5 times|5x|five ?fold){_FILLER}{again}", 5.0),
         (rf"\b(?:halve|half)(?: as (?:many|much|high|big|long|large))?{_FILLER}{again}"
          rf"|\b{again}[\w ]{{0,20}}?\bhal(?:f|ved?)\b", 0.5),
         (rf"\bquarter{_FILLER}{again}", 0.25),
@@ -473,7 +475,10 @@ def _early_stopping(text: str) -> dict[str, Any]:
         r"| training)? "
         r"(?:early|earlier|sooner|ahead of time)|(?:stop|quit|end|abort|finish|halt|give up)\w*\b[\w ]{0,25}\b(?:when"
         r"|once"
-        r"|if|as soon as|in case)\b[\w ]{0,40}\b(?:flat|constant|unchanged|the same|stagnat\w*|levels? off|nothing)\b"
+        r"|if|as soon as|in case)\b[\w ]{0,40}\b(?:flat|constant|unchanged|the same|stagnat\w*|levels? off|nothing"
+        r"|stop(?:s|ped)? (?:improv|gain|learn|get)\w*|no longer|(?:not|no|any) (?:more )?(?:improv|progress|gain"
+        r"|better"
+        r"|learn)\w*)\b"
         r"|stop(?:s|ping)?(?: it"
         r"| training"
         r"| the training)? (?:when|once|if|as soon as) "

@@ -68,8 +68,15 @@ _CONTRACTIONS = (
     (re.compile(r"\b(dept)(s?)\b"), r"department\2"),
     (re.compile(r"\b(abt)\b"), "about"),
     (re.compile(r"\b(ur)\b"), "your"),
+    (
+        re.compile(
+            r"\b(what|why|how|who|where) (?:on earth|the heck|the hell|in the world|the devil|exactly"
+            r"|actually)\b"
+        ),
+        r"\1",
+    ),
     (re.compile(r"\b(clf)\b"), "classifier"),
-    (re.compile(r"^(?:k|kk|jo|ja|si|oui|da|aye|yea|ya|yah|yess+|jep|jup|yas|affirmative)[.! ]*$"), "yes"),
+    (re.compile(r"^(?:k|kk|y|yy|jo|ja|si|oui|da|aye|yea|ya|yah|yess+|jep|jup|yas|affirmative)[.! ]*$"), "yes"),
     (re.compile(r"\bfine tun(e|ed|es|ing)\b"), r"fine-tun\1"),
     (
         re.compile(
@@ -189,7 +196,7 @@ _NOT_ONLY = re.compile(r"\bnot (?:only|just)\b[^.;!?,]*$")
 _NOT_AFTER = re.compile(
     r"^\s*(?:is|are|was)?\s*(?:not (?:what|the (?:label|target|one|right|answer|class)|needed|necessary|wanted"
     r"|allowed|a good|possible|an option|for me|my thing)|out of the question|is wrong"
-    r"|forbidden|banned|prohibited|off limits|no option|taboo|excluded)\b"
+    r"|a no[- ]?go|forbidden|banned|prohibited|off limits|no option|taboo|excluded)\b"
 )
 
 

@@ -193,12 +193,12 @@ def test_reading_is_pure_and_quick() -> None:
 
 def test_a_huge_message_is_read_quickly() -> None:
     rules.read("warm up", planned())
-    started = time.perf_counter()
+    started = time.process_time()
     assert rules.read("a" * 100_000, State()).name == "unclear"
     assert rules.read("not " * 20_000, planned()).name in INTENTS
     assert rules.read("1 " * 20_000, planned()).name in INTENTS
     assert rules.read("the last " * 5_000, planned()).name in INTENTS
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 4
 
 
 @settings(max_examples=150, deadline=None)
