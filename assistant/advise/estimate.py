@@ -35,6 +35,7 @@ GPU_FLOPS = {  # dense bfloat16 (T4: float16) operations a second by the maker's
 OTHER_GPU_FLOPS = 40e12
 SMALL_MODEL_SHARE = 0.08  # of a card's peak that small models reach; 3-23 % measured for 1 billion parameters
 LARGE_MODEL_SHARE = 0.2  # from 3 billion parameters on; 9-41 % measured for 8 billion
+TAGGED_SECONDS, MOST_TAGGED = 2e-3, 60_000  # a word of the random field's training; words that are learned at most
 START_SECONDS = 9.0  # start of the process and of torch on a CPU (measured)
 PYTHON_BYTES = 1.12e9  # Python with torch, transformers, scikit-learn and Trainer (measured: 1.02 GB, then 0.1 more)
 CPU_TOKENS, GPU_TOKENS = 1024, 8192  # of a language model's training in memory at once, at least one row
@@ -252,10 +253,14 @@ def _seconds(plan: Plan, model: Model, data: DataFacts, work: Work, machine: Har
         "reading": work.rows * (0.001 + 4e-6 * work.whole),
         "baselines": 1 + work.rows * work.whole * 8e-6,
     }
-    features = plan.task in ("text-classification", "image-classification", "audio-classification", None)
+    tagged = plan.task == "token-classification"
+    features = tagged or plan.task in ("text-classification", "image-classification", "audio-classification", None)
+    if tagged:  # a random field is trained four times; each word is a row of the last layer
+        seconds["baselines"] += TAGGED_SECONDS * min(work.rows * work.whole, MOST_TAGGED)
     if features:
         seconds["features"] = work.rows * forward
         each = pictures.HEAD_SECONDS if plan.task == "image-classification" else 1e-6
+        each *= min(work.tokens, MOST_TAGGED / max(1, work.rows)) / 2 if tagged else 1
         seconds["head"] = 1 + work.rows * model.hidden * min(classes, 50) * each
     if work.method != "head" or not features:
         looks = max(1.0, 2 * work.epochs) if features else max(1.0, work.epochs)

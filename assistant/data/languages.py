@@ -71,7 +71,9 @@ def language_of(texts: list[str]) -> str | None:
             found = len(script.findall(joined))
             if found > (0.02 if code == "uk" else 0.1 if code == "ja" else 0.4) * letters and letters:
                 return code
-    words = [word.lower() for word in _WORD.findall(joined)]
+    found_words = _WORD.findall(joined)
+    small = [word for word in found_words if not word.isupper()]  # IL and LA are states of the USA, E is east
+    words = [word.lower() for word in (small if 2 * len(small) >= len(found_words) else found_words)]
     hits: Counter[str] = Counter()
     kinds: dict[str, set[str]] = {}
     for word in words:
