@@ -9,12 +9,13 @@ import pytest
 
 from assistant.advise import catalog
 from assistant.advise.catalog import Tier, all_models, find, resolve, suggest
+from assistant.data.languages import NAMES
 from recipes.parts.starters import STARTERS
 from recipes.plan import Task
 
 KNOWN_LICENCES = {
-    "apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-3.0", "gemma", "llama3.1", "llama3.2",
-    "other (NVIDIA, research only)",
+    "apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-3.0", "dinov3-license", "gemma",
+    "llama3.1", "llama3.2", "other (NVIDIA, research only)",
 }  # fmt: skip
 
 
@@ -87,6 +88,17 @@ def test_multilingual_recommendations_know_other_languages() -> None:
         assert all(model.speaks(code) for code in ("en", "de", "fr", "es", "zh", "ar", "hi", "ru"))
 
 
+@pytest.mark.parametrize("code", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    ["Qwen/Qwen3-0.6B", "FacebookAI/xlm-roberta-base", "distilbert/distilbert-base-multilingual-cased",
+     "google/mt5-small", "facebook/nllb-200-distilled-600M", "openai/whisper-tiny", "facebook/wav2vec2-xls-r-300m",
+     "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"],
+)  # fmt: skip
+def test_a_set_of_languages_uses_the_codes_that_texts_are_told_by(name: str, code: str) -> None:
+    assert catalog.lookup(name).speaks(code)
+
+
 @pytest.mark.parametrize(
     ("spoken", "expected"),
     [
@@ -134,6 +146,11 @@ def test_multilingual_recommendations_know_other_languages() -> None:
         ("mobilenet", "pytorch/vision:mobilenet_v2"),
         ("ViT", "google/vit-base-patch16-224-in21k"),
         ("dino v2", "facebook/dinov2-small"),
+        ("dino v3", "timm/vit_small_patch16_dinov3.lvd1689m"),
+        ("ettin 32m", "jhu-clsp/ettin-encoder-32m"),
+        ("embedding gemma", "google/embeddinggemma-300m"),
+        ("qwen3.5 0.8b", "Qwen/Qwen3.5-0.8B"),
+        ("distil whisper large", "distil-whisper/distil-large-v3.5"),
         ("whisper small", "openai/whisper-small"),
         ("wisper tiny", "openai/whisper-tiny"),
         ("whisper tiny.en", "openai/whisper-tiny.en"),
