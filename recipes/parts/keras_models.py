@@ -25,7 +25,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForImageClassification,
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from recipes.parts.errors import RecipeError
-from recipes.parts.places import KERAS_TYPE
+from recipes.parts.places import KERAS_TYPE, prepared
 
 MODEL = "model.keras"
 HEAD = "labels"  # the name of the last layer in a saved model
@@ -300,11 +300,11 @@ def prepare(entry: str, places: Sequence[Path]) -> Path:
     """
     application = named(entry)
     name = f"keras-{application}"
-    for place in places:
-        if (place / name / MODEL).is_file():
-            return place / name
-    size = _SIZES.get(application, 224)
     file = local_file(application, places)
+    made = prepared(name, MODEL, places, file)
+    if made is not None:
+        return made
+    size = _SIZES.get(application, 224)
     network = _from_file(application, size, file) if file is not None else _fetched(application, size)
     return _made(_config_of(application), network, places[0] / name)
 

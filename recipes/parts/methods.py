@@ -497,10 +497,13 @@ def _named(module: nn.Module, trainable: bool | None) -> Iterator[tuple[str, tor
     for name, parameter in module.named_parameters():
         if trainable is None or parameter.requires_grad == trainable:
             yield name, parameter
+    if trainable is None:  # whatever else its answers depend on: networks of Keras keep their averages in buffers
+        yield from module.named_buffers()
+        return
     for name, each in module.named_modules():
         if isinstance(each, _BatchNorm) and each.track_running_stats:
             moves = "train" not in vars(each) and any(parameter.requires_grad for parameter in each.parameters())
-            if trainable is None or moves == trainable:
+            if moves == trainable:
                 yield from ((f"{name}.{label}", value) for label, value in each.named_buffers())
 
 

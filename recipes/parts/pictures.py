@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,8 @@ class PictureKind(Modality):
             decoding.decode_all(paths, made, cache, run.check_stop)
         run.agree(None)
         decoded = decoding.decode_all(paths, made, cache)
-        warn_of_broken(decoded, len(set(paths)), run.warn)
+        names = own_names(plan, run.directory) if decoded.broken else {}
+        warn_of_broken(decoded, len(set(paths)), run.warn, names)
         rows = readable(rows, decoded)
         own_test = readable(own_test, decoded) if own_test is not None else None
         if plan.problem != "regression":
@@ -367,12 +368,26 @@ def readable(rows: Rows, decoded: Decoded) -> Rows:
     return rows.take(good) if len(good) < len(rows) else rows
 
 
-def warn_of_broken(decoded: Decoded, count: int, warn: Warn) -> None:
-    """Name the files that are left out."""
+def own_names(plan: Plan, folder: Path) -> dict[str, str]:
+    """Path -> what the person calls the picture, where the rows say it in a column `file`."""
+    role = PictureKind.role
+    column, found = (plan.column(role) or [role])[0], {}
+    for source in (plan.data.source, plan.data.test_source):
+        if source and (folder / source).is_file():
+            for record in data.read_records(source, folder):
+                path = data.file_in(folder, str(record.get(column) or ""))
+                if path is not None and isinstance(record.get("file"), str):
+                    found[str(path)] = record["file"]
+    return found
+
+
+def warn_of_broken(decoded: Decoded, count: int, warn: Warn, names: Mapping[str, str] | None = None) -> None:
+    """Name the files that are left out, as the person calls them (`own_names`) where that is known."""
+    known = names or {}
     broken = list(decoded.broken.items())
     if not broken:
         return
-    named = "; ".join(f"{Path(path).name} ({reason})" for path, reason in broken[:NAMED])
+    named = "; ".join(f"{known.get(path, Path(path).name)} ({reason})" for path, reason in broken[:NAMED])
     more = f"; and {len(broken) - NAMED:,} more" if len(broken) > NAMED else ""
     are = "is" if len(broken) == 1 else "are"
     warn("files-left-out", f"{len(broken):,} of {count:,} pictures cannot be read and {are} left out: {named}{more}.")

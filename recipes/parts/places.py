@@ -9,6 +9,7 @@ The folder holds the weights as the model's own library writes them, and a `conf
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,21 @@ def prepare(base_model: str, places: Sequence[Path]) -> Path:
     if place + ":" == KERAS_HUB:
         return keras_models.prepare_preset(entry, places)
     return keras_models.prepare(entry, places)
+
+
+def prepared(name: str, weights: str, places: Sequence[Path], file: Path | None) -> Path | None:
+    """The prepared folder of a model, if there is one; one that is older than the person's own file is thrown away.
+
+    Args:
+        name: of the folder; weights: of the file in it. places: folders that may hold it. file: the person's own.
+    """
+    for place in places:
+        made = place / name / weights
+        if made.is_file():
+            if file is None or file.stat().st_mtime <= made.stat().st_mtime:
+                return place / name
+            shutil.rmtree(place / name, ignore_errors=True)
+    return None
 
 
 def is_weight_file(base_model: str) -> bool:

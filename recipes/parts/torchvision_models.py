@@ -27,7 +27,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForImageClassification,
 from transformers.modeling_outputs import ImageClassifierOutput
 
 from recipes.parts.errors import RecipeError
-from recipes.parts.places import TORCHVISION_TYPE
+from recipes.parts.places import TORCHVISION_TYPE, prepared
 from recipes.parts.starter import file_sha256
 
 WEIGHTS = "model.safetensors"
@@ -165,11 +165,11 @@ def prepare(architecture: str, places: Sequence[Path]) -> Path:
         RecipeError: `model-not-found`, `weights-not-found` or `model-not-usable`.
     """
     name = f"torchvision-{architecture}"
-    for place in places:
-        if (place / name / WEIGHTS).is_file():
-            return place / name
+    file = local_file(architecture, places) if architecture in entries() else None
+    made = prepared(name, WEIGHTS, places, file)
+    if made is not None:
+        return made
     build(architecture, 2)  # the name is checked before anything is fetched
-    file = local_file(architecture, places)
     weights = _enumeration(architecture, file)
     return _made(architecture, read_state(file or _fetched(architecture, weights)), weights, places[0] / name)
 

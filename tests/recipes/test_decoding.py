@@ -13,7 +13,8 @@ from PIL import Image
 
 from recipes.parts import decoding, picture_views
 from recipes.parts.errors import RecipeError
-from recipes.parts.pictures import PictureKind, find_copies
+from recipes.parts.pictures import PictureKind, find_copies, own_names, warn_of_broken
+from recipes.plan import Plan
 
 NOISE = np.random.default_rng(0).integers(0, 255, (60, 40, 3)).astype(np.uint8)
 RGB = Image.fromarray(NOISE)
@@ -157,3 +158,14 @@ def test_variations_follow_from_their_seed_alone() -> None:
     assert torch.equal(one[1:], picture_views.vary(pictures[1:], [(1, 0, 8)]))
     assert not torch.equal(one[1:], picture_views.vary(pictures[1:], [(1, 1, 8)]))
     assert one.shape == pictures.shape and one.dtype == torch.uint8
+
+
+def test_broken_files_have_the_names_that_the_person_gave_them(tmp_path: Path) -> None:
+    (tmp_path / "000001.png").write_bytes(b"no picture")
+    (tmp_path / "rows.jsonl").write_text('{"image": "000001.png", "file": "cats/my cat.png", "label": "cat"}\n')
+    broken = {str(tmp_path / "000001.png"): "it is damaged"}
+    decoded = decoding.Decoded([], decoding.PixelFile(Path(), (0, 1, 1, 3)), {}, broken, "")
+    told: list[str] = []
+    plan = Plan().changed({"data.source": "rows.jsonl"})
+    warn_of_broken(decoded, 2, lambda _code, text: told.append(text), own_names(plan, tmp_path))
+    assert told == ["1 of 2 pictures cannot be read and is left out: cats/my cat.png (it is damaged)."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from PIL import Image
 from torchvision import models
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-from recipes.parts import places, torchvision_models
+from recipes.parts import methods, places, torchvision_models
 from recipes.parts.errors import RecipeError
 from recipes.parts.starter import resolve
 
@@ -65,6 +66,16 @@ def test_an_entry_with_a_local_file_answers_as_torchvision(home: Path) -> None:
     assert model.config.id2label[281] == "tabby"
     processor = AutoImageProcessor.from_pretrained(folder)
     assert (processor.size["shortest_edge"], processor.crop_size["height"]) == (256, 224)
+
+
+def test_newer_weights_take_the_place_of_what_was_prepared(home: Path) -> None:
+    before = loaded(resolve("pytorch/vision:resnet18"))[0]
+    file = home / "models" / "resnet18-f37072fd.pth"
+    torch.save(models.resnet18(num_classes=1000).state_dict(), file)
+    os.utime(file, (file.stat().st_mtime + 60,) * 2)
+    after = loaded(resolve("pytorch/vision:resnet18"))[0]
+    with torch.no_grad():
+        assert not torch.allclose(before(pixel_values=PIXELS).logits, after(pixel_values=PIXELS).logits)
 
 
 def test_a_new_head_is_new_and_the_body_is_not(home: Path) -> None:
@@ -160,3 +171,12 @@ def test_what_the_catalog_names_is_in_torchvision() -> None:
     named = [model.id.partition(":")[2] for model in catalog.placed() if model.id.startswith("pytorch/vision:")]
     assert len(named) > 30
     assert sorted(set(named) - set(torchvision_models.entries())) == []
+
+
+def test_what_features_are_kept_by_knows_averages_of_any_kind() -> None:
+    """Networks of Keras keep the averages of batch normalisation in plain buffers."""
+    network = torch.nn.Linear(2, 2)
+    network.register_buffer("average", torch.zeros(2))
+    before = methods.weights_sha256(network, trainable=None)
+    network.average += 1
+    assert methods.weights_sha256(network, trainable=None) != before
