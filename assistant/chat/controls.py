@@ -415,6 +415,8 @@ _CHECK = re.compile(
     r"|\bwhat (?:is|do (?:you|i)|does|did|have i|kind of data is)(?: \w+){0,3} (?:in|inside|on|have in)"
     r" (?:(?:my|the|this|that|these)(?: \w+)? (?:files?|data|csv|table|set|upload|zip|spreadsheet|sheet|archive|folder"
     r"|export|columns?|rows)\b|(?:it|this|that|there|here)[ ?.!]*$)"
+    r"|\bany (?:duplicates?|doubles?|empty|missing|blank|broken|odd|wrong|strange|repeated) ?(?:\w+ )?"
+    r"(?:rows|cells|values|labels|lines|entries|columns|or\b|in\b|\?)"
     r"|\b(?:does|do|did) (?:my|the|this|that|these) (?:\w+ )?(?:data|file|csv|table|data ?set|labels|rows|columns"
     r"|spreadsheet|sheet|upload|export|zip) (?:look|seem|appear|sound)\b"
     r"|\b(?:something|anything|what|nothing) (?:is|seems|looks|feels) (?:\w+ )?(?:off|wrong|odd|strange|weird|fishy"

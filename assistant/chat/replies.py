@@ -506,7 +506,7 @@ def labels_missing(file: FileCard, task: str, evidence: str) -> Reply:
     why = safe(evidence, 300) if evidence else "No column says which class each row belongs to."
     return Reply(
         text=f"To learn {task.replace('-', ' ')} I need examples with answers. In {code(file.name)}: {why} {need} "
-        f"Shall we go on when you have them?"
+        "We go on as soon as you have them."
     )
 
 
