@@ -122,6 +122,13 @@ def _label_guesses(profile: Profile, texts: list[str], label: ColumnProfile) -> 
     ]  # fmt: skip
 
 
+def problem_of(label: ColumnProfile) -> str:
+    """What kind of answer a column of labels is: one class, several labels, or a number."""
+    if label.kind == "list":
+        return MULTI
+    return REGRESSION if label.kind == "number" and not _are_classes(label) else SINGLE
+
+
 def _are_classes(label: ColumnProfile) -> bool:
     """Whole numbers are classes when they are few; a rating with many steps is a quantity."""
     key = key_of(label.name)

@@ -120,6 +120,8 @@ def _picture(data: bytes, digest: str) -> Medium:
                 if width * height > Image.MAX_IMAGE_PIXELS:  # type: ignore[operator]
                     return Medium(digest, f"it has {width:,} x {height:,} pixels", True, width, height, mode)
                 picture.load()
+        except Image.DecompressionBombError:
+            return Medium(digest, f"it has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels", seen=True)  # type: ignore[operator]
         except Exception as error:  # noqa: BLE001 - whatever a damaged picture does to the reader
             return Medium(digest, _reason(error), seen=True)
     return Medium(digest, "", True, width, height, mode, frames)

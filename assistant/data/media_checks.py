@@ -16,6 +16,8 @@ LONGEST_SHAPE = 4.0
 #: Loudness (of 1) below which a recording is silence: -60 dB.
 SILENCE = 0.001
 SHORTEST_SECONDS = 0.1
+#: Broken files that a finding names.
+MOST_NAMED = 6
 #: Whisper hears 30 seconds at a time; models for sounds hear less.
 LONGEST_SECONDS = 30.0
 _PLAIN_MODES = ("RGB", "L", "1")
@@ -38,14 +40,17 @@ def broken(view: View) -> Iterable[Finding]:
     rows = [row for row, _ in found]
     what = "picture" if role_of(view.table) == "image" else "recording"
     names = _names(view, rows)
+    cells = view.table.frame[str(role_of(view.table))].tolist()
+    named = "; ".join(f"{str(cells[row])[-60:]} ({medium.fault})" for row, medium in found[:MOST_NAMED])
+    more = f"; and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else ""
     yield Finding(
         code="broken-media",
         severity="warning",
         rows=first_rows(rows),
         count=len(rows),
-        text=f"{counted(len(rows), f'{what} cannot be read', f'{what}s cannot be read')}: {names[0]}, for instance "
-        f"({found[0][1].fault}). A run would stop at the first one.",
-        fix="Leave them out, or add files that open in a viewer or player.",
+        text=f"{counted(len(rows), f'{what} cannot be read', f'{what}s cannot be read')}: {named}{more}. "
+        "A run leaves them out.",
+        fix="Nothing has to be done if you can spare them; else upload files that open in a viewer or player.",
         fixable=True,
         examples=names,
     )

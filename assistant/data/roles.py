@@ -243,8 +243,8 @@ def _media(profile: Profile) -> list[TaskGuess]:
         roles = {role: column.name, "label": label.name}
         score = 0.95 if text is None else 0.5
         guesses.append(
-            TaskGuess(task=f"{role}-classification", problem=problem, columns=roles, score=score, evidence=[says],
-                      label_separator=label.separator if problem == MULTI else None)
+            TaskGuess(task=f"{role}-classification", problem=None if problem == SINGLE else problem, columns=roles,
+                      score=score, evidence=[says], label_separator=label.separator if problem == MULTI else None)
         )  # fmt: skip
     if not guesses:
         says = f"The {what} have no labels: no class folders, and no file that names a class for each."
