@@ -15,7 +15,8 @@ from assistant.chat.words import words_of
 # ---------------------------------------------------------------- what goes in
 
 IMAGE = re.compile(
-    r"\b(?:photo\w*|picture\w*|pics?|scanned|image\w*|imagery|x-?rays?|scans?|mri|ct scans?|mammograms?|ultrasounds?"
+    r"\b(?:photo\w*|picture\w*|pics?|scanned|from (?:above|the air|space)|bird'?s[- ]eye|image\w*|imagery|x-?rays?"
+    r"|scans?|mri|ct scans?|mammograms?|ultrasounds?"
     r"|microscop\w*|camera\w*|webcam|cctv|satellite|aerial|drone|tiles?"
     r"|pixel\w*|screenshots?|selfies?|portraits?|paintings?|drawings?|sketch\w*|thumbnails?|jpe?gs?|pngs?"
     r"|slides? of tissue|histolog\w*|endoscop\w*|retina\w*|fundus|dermoscop\w*"
@@ -177,7 +178,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|a table|markdown|latex|html|code|fields|words|sentences?|csv)", 2.6),
         (r"read (?:[\w'-]+ ){0,4}(?:receipts?|invoices?|charts?|handwriting|forms?|meters?|screenshots?|tables?)|ocr\b"
          r"|vision[- ]language|vlm\b|multimodal|looks? at (?:[\w'-]+ ){1,4}and (?:answer|write|describe|explain|read"
-         r"|(?:tell|say|give|return|output)s?\b(?! (?:\w+ )?(?:if|whether|which|apart|the difference|healthy|normal"
+         r"|(?:tell|say|give|return|output)s?\b(?![^.]* or )(?! (?:\w+ )?(?:if|whether|which|apart|the difference"
+         r"|healthy|normal"
          r"|yes))"
          r"|extract|list)|(?:receipts?|forms?|labels|menus?|tables?|meters?"
          r"|screenshots?)"
@@ -311,7 +313,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
          r"|better|good|preferred|best) (?:[\w'-]+ ){0,3}(?:and|but) (?:[\w'-]+ ){0,2}(?:one|1|another"
          r"|an?) (?:[\w'-]+ ){0,6}(?:not|worse|bad|dislike|do not|rejected|poor)", 2.6),
         (r"(?:good|better|best|liked|winning) (?:and|vs|versus|or|over) (?:an? |the )?(?:bad|worse|worst|disliked"
-         r"|losing) (?:answers?|repl\w*|responses?|ones?|versions?|completions?)|thumbs[- ]?(?:up|down)|up-?vot\w*"
+         r"|losing) (?:answers?|repl\w*|responses?|ones?|versions?|completions?)|better of (?:the )?(?:two|2)\b"
+         r"|thumbs[- ]?(?:up|down)|up-?vot\w*"
          r"|voted? for"
          r"|(?:people|users|customers|readers|testers|raters|annotators|humans|we|they|everyone) (?:\w+ )?(?:like|liked"
          r"|chose|picked|favou?r(?:ed)?|ranked|rated) (?:\w+ )?(?:best|most|better|more|higher)|favou?rite answers?"
@@ -516,16 +519,18 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
                              r"|hip[- ]?hop|rock|remix\w*|soundtracks?|jingles?)\b|\bcompos(?:e|es|ing|er)\b"
                              r"(?! (?:\w+ ){0,3}(?:texts?|e-?mails?|letters?|poems?|poetry|repl\w+|answers?|messages?"
                              r"|tweets?|posts?|headlines?|sentences?|stor(?:y|ies)|summar\w+))"),
-        ("tabular", r"\b(?:tabular|(?:in|of|detect) sensor (?:data|values|readings)|spreadsheet (?:model|prediction)"
+        ("tabular", r"\b(?:tabular|(?:in|of|from|detect|the) (?:\w+ ){0,2}sensors? (?:data|values|readings)"
+        r"|spreadsheet (?:model|prediction)"
         "|(?:from|using|based on|with|out of) (?:the |its "
-                    r"|their |my )*(?:\w+ )?(?:transactions?|amounts?|clicks|purchases|usage|logins?|area"
+                    r"|their |my )*(?:\w+ )?(?:transactions?|amounts?|area"
                     r"|number of rooms|rooms|square met\w*|age|income|salary|mileage"
                     r"|weight|height|temperature|humidity|sensor (?:values|readings|data)|measurements"
                     r"|numeric\w* columns|numbers|age and|blood (?:values|pressure)|features like)\b"
          r"|(?:house|car|flat|apartment|home|real estate|property|stock|share|bitcoin|crypto|gold|oil|energy"
          r"|electricity) prices?\b|credit (?:risk|scor\w*|default)|(?:customer )?churn (?:from|rate|prediction)"
          r"|xgboost|random forest|gradient boosting|lightgbm|catboost)"),
-        ("forecasting", r"\b(?:trad(?:e|es|ing) (?:\w+ )?(?:bitcoins?|stocks?|crypto\w*|shares|forex|options|for me)"
+        ("forecasting", r"\bwho (?:will|is going to) win\b|\b(?:trad(?:e|es|ing) (?:\w+ )?(?:bitcoins?|stocks?"
+        r"|crypto\w*|shares|forex|options|for me)"
          r"|forecast\w*|time[- ]?series|predict\w* (?:\w+ ){0,4}(?:next (?:week|month|year|quarter"
                         r"|day)|tomorrow|in the future|sales|demand|weather|the stock|stock market|revenue|turnover"
                         r"|lottery|(?:who|which team|which party) (?:will )?wins?)|(?:sales|demand|weather"
@@ -533,10 +538,13 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("reinforcement-learning", r"\b(?:reinforcement learning|(?:win|beat)\w* (?:\w+ ){0,2}(?:at|in|against)"
                                    r"|play(?:s|ing)? (?:chess|go|atari|mario|poker"
                                    r"|video games?|minecraft|the game|a game|games)|drive (?:a|my|the) (?:car|robot)"
-                                   r"|robot arm|self[- ]driving)\b|\b(?:ai|agent|bot|model|computer|network|program"
+                                   r"|robot arm|self[- ]driving|(?:cars?|robots?|drones?"
+                                   r"|vehicles?) (?:\w+ )?to (?:drive|walk|fly|navigate|balance))\b|\b(?:ai|agent|bot"
+                                   r"|model|computer|network|program"
                                    r"|robot)\b(?: \w+){0,3} "
          r"(?:play|plays|playing)\b (?!with|around|it|a role|the role|music|back|audio|sounds?|songs?|out)\w"),
-        ("clustering", r"\b(?:clustering\b|cluster(?:ed|s)?\b(?<!ray cluster)(?<!gpu cluster)(?<!slurm cluster)"
+        ("clustering", r"\b(?:(?:find|discover|form|build|make) (?:\w+ )?(?:groups|segments) (?:of|in|among)"
+        r"|clustering\b|cluster(?:ed|s)?\b(?<!ray cluster)(?<!gpu cluster)(?<!slurm cluster)"
                        r"(?<!our cluster)(?<!my cluster)(?<!compute cluster)(?<!hpc cluster)(?<!a cluster)"
                        r"(?<!the cluster)(?<!university cluster)|unsupervised|without (?:any )?labels|topic model\w*"
                        r"|lda\b)"),
@@ -557,7 +565,7 @@ OUT_OF_SCOPE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
          r"|\b(?:marry me|love you|are you (?:human|alive|conscious|real|single|a robot|sentient|an ai)"
          r"|how old are you|meaning of life|recipe for|how do i (?:cook|bake|lose weight|get rich)|solve (?:this"
          r"|the) (?:equation|puzzle|homework)|do my homework|(?:translate|summari[sz]e|rewrite|correct"
-         r"|read) this \w+ (?:\w+ ){0,3}for me"
+         r"|read) this (?:\w+ ){0,4}for me"
          r"|write (?:me )?(?:some |\w+ )?code (?:to|that|for))\b|\b(?:news"
          r"|weather|horoscope|headlines) (?:of|from|for) (?:today|this morning|tomorrow|this week)|\b(?:translate"
          r"|summari[sz]e|rewrite|correct|say) ['\"]\w|\bweather (?:in|for|today|tomorrow|forecast)\b|\bset an alarm\b"

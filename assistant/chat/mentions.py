@@ -180,7 +180,7 @@ def read_models(
 
 #: What follows counts, and not what went before.
 _CORRECTED = re.compile(
-    r"\w\W+(?:(?:hm+|ah|oh|well|wait|sorry|actually),? )?(?:no|nah|nope|scratch that|or rather"
+    r"\w\W+(?:(?:hm+|ah|oh|well|wait|sorry|actually),? )?(?:no|nah|nope|sorry|scratch that|or rather"
     r"|make that)[, ]"
 )
 _OTHERS = re.compile(

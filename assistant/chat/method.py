@@ -52,8 +52,8 @@ _FULL = re.compile(
     r"|\b(?:train|tun)\w* (?:it |the model |everything |them )?(?:fully|completely|entirely)\b"
     r"|\b(?:full|whole|entire|complete) (?:model|network)(?: please| instead)?(?=$|[,.;!])"
     r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
-    r"|\ball (?:the )?(?:weights|parameters|layers) (?:should|must|can|may|are|get|to be) (?:be )?(?:train|updat"
-    r"|chang|learn|tun|free)\w*"
+    r"|\b(?:all|every|each)(?: the| single)? (?:weights?|parameters?|layers?) (?:should|must|can|may|are|is|get|to be)"
+    r" (?:be )?(?:train|updat|chang|learn|tun|free|mov|adapt|adjust)\w*"
 )
 _HEAD_ONLY = re.compile(
     rf"\b(?:only|just|solely|nothing but|merely|purely)\b[\w ]{{0,40}}?\b{_HEAD}\b"
@@ -154,6 +154,7 @@ _JOBS = re.compile(
     r"|via) (?:a |the |some )?cloud\b|\bcloud (?:gpu|machine|server)"
     r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)"
     r"|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
+    r"|\blet (?:hugging ?face|hf) (?:\w+ )?(?:compute|train|run|do|calculate)\b"
     r"|\bjobs? on (?:the )?(?:hub|hugging ?face)\b"
     r"|\b(?:run|train|do|execute|compute|calculate)\w* (?:it |this |that |the (?:training|run) )?(?:on|at"
     r"|by) hugging ?face\b"

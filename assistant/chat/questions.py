@@ -36,7 +36,8 @@ _TERM = re.compile(
     r"|your |my |exactly |mean by "
     r"|meant by |by |of |so-called |about )*(.+?)(?: (?:mean(?:s|ing)?(?: here| exactly)?|stand(?:s)? for|is|are"
     r"|do(?:es)?|work(?:s)?(?: exactly)?|again|for|good for|in (?:simple|plain|easy) (?:words|terms|english|language)"
-    r"|exactly|actually|about|called|in this context|for beginners|like i am \w+|please|here|to me|in my plan"
+    r"|exactly|actually|about|called|tells? (?:me|us)(?: about \w+)?|measures?|in this context|for beginners"
+    r"|like i am \w+|please|here|to me|in my plan"
     r"|in general))*[?.! ]*$"
 )
 _DIFFERENCE = re.compile(

@@ -26,7 +26,10 @@ _AMOUNT = r"(?:at most|no more than|not more than|max(?:imum)?|up to|about|aroun
 
 _EPOCH = r"(?:epochs?|epoches|eps?\b|passes|rounds|iterations over|sweeps|cycles|times (?:over|through)|runs through)"
 _RATE = r"(?:learning[- ]?rate|learn(?:ing)? rates|lr|step[- ]size)"
-_BATCH = r"(?:batch(?:es)?(?:[- ]?size)?(?: of| sizes)?|bs|mini-?batch(?:es)?)"
+_BATCH = (
+    r"(?:(?:rows|examples|samples) per (?:step|update|batch)|batch(?:es)?(?:[- ]?size)?(?: of| sizes)?|bs"
+    r"|mini-?batch(?:es)?)"
+)
 _LENGTH = (
     r"(?:max(?:imum|imal)?[_ -]?(?:sequence |token |input |text |context )?(?:length|tokens|len)|sequence[_ -]length"
     r"|seq[_ -]?len(?:gth)?|context (?:length|window|size)|max[_ -]?seq[_ -]?len(?:gth)?|token limit|tokens|(?:text"
@@ -383,7 +386,11 @@ def _at_the_end(text: str, name: str, path: str) -> _Factor | None:
 
 
 def _too_much(text: str, name: str, path: str) -> _Factor | None:
-    """ "the learning rate is too high", "too many epochs"."""
+    """ "the learning rate is too high", "twice too many epochs"."""
+    fold = re.search(rf"\b(twice|{NUMBER} times) too {_MUCH}(?: an?)? (?:{name})\b", text)
+    if fold and not negated(text, fold.start()):
+        amount = float(fold.group(2) or 2) or 1.0
+        return 1 / amount if fold.group(3) in ("high", "large", "big", "long", "many", "much") else amount
     too = re.search(
         rf"\b(?:{name}) (?:is |are |seems? |looks? )?(?:much |far |way )?too {_MUCH}\b"
         rf"|\btoo {_MUCH}(?: a| an)? (?:{name})\b",
@@ -471,9 +478,10 @@ def _early_stopping(text: str) -> dict[str, Any]:
         r"|run all (?:the |of the )?epochs|do not stop (?:it )?before the (?:last|end)"
     )
     on = (
-        r"early[- ]?stop(?:ping)?|(?:stop|quit|end|abort|finish|halt|give up)(?:s|ping)?(?: it| the training"
+        r"early[- ]?stop(?:ping)?|(?:stop|quit|end|abort|finish|halt|give up|break off)(?:s|ping)?(?: it| the training"
         r"| training)? "
-        r"(?:early|earlier|sooner|ahead of time)|(?:stop|quit|end|abort|finish|halt|give up)\w*\b[\w ]{0,25}\b(?:when"
+        r"(?:early|earlier|sooner|ahead of time)|(?:stop|quit|end|abort|finish|halt|give up"
+        r"|break off)\w*\b[\w ]{0,25}\b(?:when"
         r"|once"
         r"|if|as soon as|in case)\b[\w ]{0,40}\b(?:flat|constant|unchanged|the same|stagnat\w*|levels? off|nothing"
         r"|stop(?:s|ped)? (?:improv|gain|learn|get)\w*|no longer|(?:not|no|any) (?:more )?(?:improv|progress|gain"

@@ -180,6 +180,7 @@ _BOUNDARY = re.compile(
     r"[.;:!?,()\n]|(?:instead of|rather than|other than) (?:the )?[\w-]+ (?:use|take|choose|pick|try|predict|learn|do"
     r"|go with)\b"
     r"|\band (?:then |please |rather )?(?:train|use|take|make|set|learn|tune|choose|pick|try)\b"
+    r"|\b(?:keep|leave) (?:everything|all|the rest)(?: \w+){0,2} (?:but|except|besides|apart from)(?: for)?\b"
     r"|\bnothing (?:else )?(?:except|but|besides|apart from|other than)\b"
     r"|(?<!anything )(?<!everything )(?<!all )(?<!nothing )\bbut\b|\b(?:only|just|instead(?! of)|then|so"
     r"|because|however|except that|it should|please)\b"
