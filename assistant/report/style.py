@@ -142,7 +142,9 @@ CARDS = f"""
 }}
 .fa-gallery figcaption {{ margin-top: 4px; font-size: .82rem; overflow-wrap: anywhere; }}
 .fa-gallery i {{ font-style: normal; color: var(--fa-ink-3); }}
-.fa-matrix th img {{ display: block; width: 32px; height: 32px; object-fit: contain; margin: 0 auto 3px; }}
+.fa-card .fa-matrix th img {{ display: block; width: 32px; height: 32px; object-fit: contain; margin: 0 auto 3px; }}
+.fa-card .fa-matrix th[scope=row] img {{ margin-left: 0; }}
+.fa-card .fa-matrix th {{ word-break: normal; overflow-wrap: break-word; }}
 .fa-mistakes p {{ margin: 5px 0 0 15px; font-size: .87rem; }}
 .fa-written {{ margin: 6px 0 0 15px; display: grid; gap: 4px; font-size: .87rem; }}
 .fa-written div {{ display: grid; grid-template-columns: 5.5em 1fr; }}
