@@ -132,7 +132,8 @@ class Training(Strict):
     augmentation: Annotated[
         bool | None,
         Field(
-            description="pictures: each pass sees them cropped, mirrored, tinted; false: as they are (letters, arrows)"
+            description="pictures: each pass sees them cropped, mirrored, tinted; words with tags: some swapped with "
+            "others of the same tag, some hidden; false: as they are"
         ),
     ] = None
     class_weights: Annotated[

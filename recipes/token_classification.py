@@ -41,6 +41,7 @@ from recipes.parts.tag_training import (
     word_weights,
     words_of,
 )
+from recipes.parts.tag_variation import Variation
 from recipes.parts.tagged import Tagged, read_study
 from recipes.parts.tags import spans_of
 from recipes.parts.training import Job, fine_tune
@@ -114,7 +115,15 @@ def make_job(work: TagWork, classifier: Classifier) -> Job:
         judge=lambda logits: quality(logits, study, work.tagged, work.labels, study.validation),
         reserve_seconds=SAVING_SECONDS,
         test_share=costs[2] / max(1, costs[1]),
+        vary=variation(work, classifier, parts[0]) if work.plan.training.augmentation is not False else None,
     )
+
+
+def variation(work: TagWork, classifier: Classifier, train: NDArray[Any]) -> Variation:
+    """Words swapped and hidden: each pass sees the sentences a little different."""
+    outside = None if work.tagged.plain else 0
+    mask = classifier.processor.mask_token_id
+    return Variation(work.windows, work.labels, train, outside, mask, work.study.goal.seed)
 
 
 def trained_body(work: TagWork, classifier: Classifier, candidates: list[Candidate], outcome: Outcome) -> Chosen:

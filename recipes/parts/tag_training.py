@@ -21,6 +21,7 @@ from recipes.parts.linear_head import LinearHead, Quality
 from recipes.parts.probe import LEAST_ROWS, SHARES_OF_ROWS, HeadChoice
 from recipes.parts.steady import LikeLengthBatches
 from recipes.parts.study import Study
+from recipes.parts.tag_variation import Variation
 from recipes.parts.tagged import Tagged
 from recipes.parts.tags import Span
 from recipes.parts.training import ClassifierTrainer, Job
@@ -192,6 +193,8 @@ class TagTrainer(ClassifierTrainer):
     @staticmethod
     def collate(job: Job, sampler: LikeLengthBatches) -> Callable[[list[int]], dict[str, torch.Tensor]]:
         """Windows to a batch: the model's inputs, and labels and weights of their tokens; a filler has no label."""
+        if job.vary is not None:
+            return _varied(job, sampler, job.vary)
         windows: Any = job.encoded
 
         def make(places: list[int]) -> dict[str, torch.Tensor]:
@@ -230,6 +233,18 @@ class TagTrainer(ClassifierTrainer):
         # The processes' gradients are averaged, so each one's share counts as many times as there are processes.
         loss = (each * inputs["weights"].flatten()).sum() * self.run.world_size / num_items_in_batch
         return (loss, {"logits": logits}) if return_outputs else loss
+
+
+def _varied(job: Job, sampler: LikeLengthBatches, vary: Variation) -> Callable[[list[int]], dict[str, torch.Tensor]]:
+    """As `TagTrainer.collate`, the windows a little different in each pass."""
+
+    def make(places: list[int]) -> dict[str, torch.Tensor]:
+        rows = job.train[[place if place >= 0 else ~place for place in places]]
+        real = np.array([place >= 0 for place in places])
+        found: dict[str, torch.Tensor] = vary.batch(rows, real, sampler.epoch, job.row_weights)
+        return found
+
+    return make
 
 
 def word_weights(study: Study, tagged: Tagged, labels: NDArray[np.int64]) -> NDArray[np.float32]:

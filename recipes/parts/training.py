@@ -44,6 +44,7 @@ class Job:
         judge: logits of the validation rows -> their quality.
         reserve_seconds: time to leave for saving; test_share: tokens to test on, as a share of the validation rows'.
         share_of_time: of the time that is left when training begins.
+        vary: how rows differ from pass to pass, where the inputs do not say it themselves.
     """
 
     classifier: Classifier
@@ -57,6 +58,7 @@ class Job:
     reserve_seconds: float = 0.0
     test_share: float = 0.0
     share_of_time: float = 1.0
+    vary: Any = None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Windows(Encoded):
         sentences: shape (windows,): the text that a window is of.
         numbers, places: shape (words read,): the number of a word among the words of all texts, and the place of its
             first sub-token in its window; sorted by window.
+        ends: shape (words read,): the place after a word's last sub-token in its window.
         firsts: shape (windows + 1,): where each window's words begin in them.
         words: of all texts, those that no token stands for included.
     """
@@ -54,6 +55,7 @@ class Windows(Encoded):
     sentences: NDArray[np.int64]
     numbers: NDArray[np.int64]
     places: NDArray[np.int64]
+    ends: NDArray[np.int64]
     firsts: NDArray[np.int64]
     words: int
 
@@ -87,6 +89,7 @@ def encode(
     sentences: list[int] = []
     numbers: list[NDArray[np.int64]] = []
     places: list[NDArray[np.int64]] = []
+    ends: list[NDArray[np.int64]] = []
     before = 0
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         check()
@@ -96,11 +99,13 @@ def encode(
         )
         for row, (tokens, offsets) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True), start):
             first = first_tokens(offsets, words[row])
+            last = _ends(first, len(tokens))
             for begin, end, mine in windows_of(len(tokens), first, room):
                 ids.append([*prefix, *tokens[begin:end], *suffix])
                 sentences.append(row)
                 numbers.append(before + mine)
                 places.append(first[mine] - begin + len(prefix))
+                ends.append(np.minimum(last[mine], end) - begin + len(prefix))
             before += len(words[row])
     return Windows(
         ids=np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32),
@@ -111,6 +116,7 @@ def encode(
         sentences=np.array(sentences, dtype=np.int64),
         numbers=np.concatenate([*numbers, np.zeros(0, dtype=np.int64)]),
         places=np.concatenate([*places, np.zeros(0, dtype=np.int64)]),
+        ends=np.concatenate([*ends, np.zeros(0, dtype=np.int64)]),
         firsts=_bounds(numbers),
         words=before,
     )
@@ -144,6 +150,14 @@ def first_tokens(offsets: Sequence[tuple[int, int]], words: Sequence[Place]) -> 
     stands = (found < len(token_starts)) & (token_starts[inside] < ends)
     stands[1:] &= found[1:] != found[:-1]
     return np.where(stands, found, -1)
+
+
+def _ends(first: NDArray[np.int64], tokens: int) -> NDArray[np.int64]:
+    """The token after each word's last one, shape (words,): the first of the next word that has any."""
+    stands = np.flatnonzero(first >= 0)
+    ends = np.full(len(first), tokens, dtype=np.int64)
+    ends[stands[:-1]] = first[stands[1:]]
+    return ends
 
 
 def windows_of(tokens: int, first: NDArray[np.int64], room: int) -> list[tuple[int, int, NDArray[np.int64]]]:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from nervaluate import Evaluator
 
 from recipes.parts import tag_metrics, tag_rivals, tagged, tags, words
+from recipes.parts.tag_training import labels_of
+from recipes.parts.tag_variation import Variation
 from recipes.parts.tags import Span
 from recipes.plan import Plan
 from tests.recipes.tag_runs import as_marked_texts, make_sentences
@@ -249,3 +251,33 @@ def test_the_random_field_learns_what_stands_around_a_word() -> None:
     right = [data.tags(row) for row in asked]
     assert tag_rivals.ask("crf", data, list(range(30)), list(range(30, 40)), asked) == right
     assert tag_rivals.ask("most_frequent_tag", data, list(range(40)), [], asked) != right
+
+
+def test_each_pass_sees_other_words_with_the_same_tags(letters: Any) -> None:
+    """Words give way to words of their tag and are hidden; labels stay with first sub-tokens; a pass comes again."""
+    rows = make_sentences(60, {"fruit": ["apple", "plum", "pear"], "metal": ["iron", "zinc"]}, ["the", "of", "we"])
+    data, _ = read(rows, tokens="tokens", tags="tags")
+    names = ["O", "B-fruit", "I-fruit", "B-metal", "I-metal"]
+    labels = labels_of(data, names)
+    windows = words.encode(letters, data.texts, data.words, 64)
+    vary = Variation(windows, labels, np.arange(60), 0, letters.unk_token_id, 7)
+    right = {name: {word for row in rows for word, tag in zip(row["tokens"], row["tags"], strict=True) if tag == name}
+             for name in names}  # fmt: skip
+    changed = hidden = 0
+    for row in range(60):
+        ids, places = vary.window(row, epoch=1)
+        again, _ = vary.window(row, epoch=1)
+        assert ids.tolist() == again.tolist() and (ids[0], ids[-1]) == (2, 3)
+        ends = [*places[1:].tolist(), len(ids) - 1]
+        found = [
+            letters.decode(ids[place:end]).replace(" ", "").replace("##", "")
+            for place, end in zip(places, ends, strict=True)
+        ]
+        hidden += sum(word == "[UNK]" for word in found)
+        changed += found != rows[row]["tokens"]
+        for word, name in zip(found, rows[row]["tags"], strict=True):
+            assert word == "[UNK]" or word in right[name], (word, name)
+    assert changed > 20 and hidden > 10
+    batch = vary.batch(np.arange(4), np.array([True, True, True, False]), 1, np.ones(len(labels), dtype=np.float32))
+    assert [(line >= 0).sum().item() for line in batch["labels"]] == [*map(len, (r["tokens"] for r in rows[:3])), 0]
+    assert (batch["weights"] > 0).eq(batch["labels"] >= 0).all()
