@@ -172,6 +172,12 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
             "Which words belong together is not what the model was trained for, so every layer adapts (measured on "
             "1,000 addresses: F1 0.71 with a frozen body). Runner-up: the last layers, quicker."
         )
+    if task == "automatic-speech-recognition" and "whisper" in model.id:
+        return "full", (
+            "On small Whispers, training every weight, the encoder too, beat adapters by far where the speech was new to "
+            "them (arXiv 2604.06507, on Pashto); the report shows what it costs on other speech. Runner-up: adapters "
+            "(LoRA), which forget less."
+        )
     if task in ("token-classification", "question-answering") and not on_gpu:
         return "last_layers", "Half of the layers is what a processor can train in time. Runner-up: every layer."
     return "full", "A model of this size learns best with every weight. Runner-up: adapters (LoRA), less memory."
