@@ -654,9 +654,26 @@ def _second_thought(message: Message, answer: Intent) -> Intent:
     needed = _LIKELIER_THAN_UNCLEAR if answer.name == "unclear" else _LIKELIER
     if name == answer.name or chances[name] < needed * chances.get(answer.name, 0.0):
         return answer
+    if not _may_overrule(message, answer, name):
+        return answer
     if name in _ACTS and (chances[name] < _SURE_TO_ACT or controls.holds_back(message.text)):
         return answer
     return _meant_as(message, name) or answer
+
+
+#: Wishes whose patterns are narrow: a request for a training must be plain to stand against them.
+_PLAINLY_OTHER = frozenset({"explain", "help", "predict", "evaluate", "improve", "report", "export", "publish"})
+
+
+def _may_overrule(message: Message, answer: Intent, name: str) -> bool:
+    """Whether nothing that was read word by word speaks against the sense of the whole."""
+    if answer.name == "change" and message.settings and name != "explain":
+        return False  # a setting was named
+    if name == "publish" and message.publish[0] is False:
+        return False  # "don't publish it"
+    if answer.name in _PLAINLY_OTHER and name == "plan":
+        return message.task.score >= SURE and bool(_STRONGLY_TRAINS.search(message.text))
+    return not (answer.name == "stop" and name == "delete_run")  # a run that is stopped can be deleted later
 
 
 def _meant_as(message: Message, name: str) -> Intent | None:
