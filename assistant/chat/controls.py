@@ -199,7 +199,7 @@ def is_start(text: str) -> bool:
         return False
     if negated(text, match.start()) or re.search(r"\b(?:not|never|later|wait|until|unless|before you|hold on)\b", text):
         return False
-    if re.search(r"\b(?:what|how|when|why|who|where|back)\b", text):
+    if re.search(r"\b(?:what|how|when|why|who|where|back|but|except|unless)\b", text):
         return False
     if text.endswith("?") and not re.search(r"\b(?:can|could|will|would) (?:you|we)\b", text):
         return False
@@ -474,6 +474,8 @@ _FIX = re.compile(
     r"| all| for me)*\b|\bclean (?:up )?(?:my|the|this) (?:data|file|table)|\b(?:yes )?fix (?:it|the data|them)\b"
 )
 _PREDICT = re.compile(
+    r"\b(?:ask|tell|feed|give|query|prompt) (?:it|the (?:\w+ )?(?:model|bot|classifier|network)|my (?:model"
+    r"|bot))\b[^:]{0,20}:|"
     r"\b(?:would|will|does|is) (?:it|the (?:\w+ )?model|my model|the bot) (?:call|classify|label|rate|see|consider"
     r"|count"
     r"|recogni[sz]e|flag|think)\b|\b(?:try|test|use|run|apply|feed|give)\b(?: \w+){0,4}? (?:on|with|to|it|this"

@@ -175,7 +175,7 @@ def read_definition(text: str, raw: str) -> tuple[str, dict[str, Any]] | None:
         return "explain", {"topic": str(topic_said(text))}
     if not _is_question(text, raw):
         return None
-    match = _TERM.search(text)
+    match = re.search(r"\bwhat (?:does|do) (?:an? |the )?(.+?) mean\b", text) or _TERM.search(text)
     topic = topic_said(match.group(1).strip(" ?.!'\"")) if match else None
     if topic and match and len(match.group(1).split()) <= 5:
         return "explain", {"topic": topic}
@@ -299,7 +299,7 @@ def _pair(text: str) -> tuple[str, str] | None:
     match = _PAIR.search(text)
     if not match:
         return None
-    sides = [group for group in match.groups() if group]
+    sides = [group.rpartition(",")[2].strip() or group for group in match.groups() if group]
     topics = [find_topic(side) for side in sides[:2]]
     if len(topics) == 2 and all(topics) and topics[0] != topics[1]:
         return str(topics[0]), str(topics[1])
