@@ -154,7 +154,7 @@ _JOBS = re.compile(
     r"|via) (?:a |the |some )?cloud\b|\bcloud (?:gpu|machine|server)"
     r"|\brent(?:ed|ing|al)?\b(?=[\w ]{0,30}\b(?:gpu|machine|server|computer|card|cloud|a100|h100|t4|one)\b)"
     r"|\bremote(?:ly)?(?: (?:gpu|machine|server|job))?\b"
-    r"|\blet (?:hugging ?face|hf|huggingface) (?:\w+ )?(?:compute|train|run|do|calculate)\b"
+    r"|\blet (?:hugging ?face|hf|huggingface) (?:\w+ )?(?:compute|train|run|do|calculate)\w*"
     r"|\bjobs? on (?:the )?(?:hub|hugging ?face)\b"
     r"|\b(?:run|train|do|execute|compute|calculate)\w* (?:it |this |that |the (?:training|run) )?(?:on|at"
     r"|by) hugging ?face\b"

@@ -39,6 +39,11 @@ from assistant.chat.words import tidy
         ("tensorflow hub resnet50", "keras/applications:resnet50"),
         ("use kerashub resnet_50_imagenet", "keras/hub:resnet_50_imagenet"),
         ("mobilenet on these tiles", "pytorch/vision:mobilenet_v2"),
+        ("xlnet on reviews", "xlnet/xlnet-base-cased"),
+        ("start from distilbert-base-cased", "distilbert-base-cased"),
+        ("distilbart... hm no, plain bart-base", "facebook/bart-base"),
+        ("pegasus? or t5 base... let us take t5 base", "t5-base"),
+        ("segformer b0", "segformer"),
     ],
 )
 def test_models(text: str, part: str) -> None:

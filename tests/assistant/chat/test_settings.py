@@ -55,6 +55,16 @@ def settings(text: str, plan: Plan | None = None, rows: int | None = None) -> di
         ("optimise for recall", {"evaluation.metric": "recall"}),
         ("balance the classes", {"training.class_weights": "balanced"}),
         ("on 2 gpus", {"compute.devices": 2}),
+        ("20% of the rows should be the test", {"evaluation.test_fraction": 0.2}),
+        ("one fifth of the rows held out", {"evaluation.test_fraction": 0.2}),
+        ("stop as soon as it brings nothing for 3 evaluations", {"training.early_stopping": 3}),
+        ("give up when two checks in a row bring no gain", {"training.early_stopping": 2}),
+        ("end sooner when the score stays flat", {"training.early_stopping": 3}),
+        ("one example per batch", {"training.batch_size": 1}),
+        ("rows per step: 4", {"training.batch_size": 4}),
+        ("touch nothing except the batch size, that goes to 32", {"training.batch_size": 32}),
+        ("not the epochs, the batch size should become 24", {"training.batch_size": 24}),
+        ("keep everything but the epochs: 8", {"training.epochs": 8}),
     ],
 )
 def test_absolute(text: str, wanted: dict[str, Any]) -> None:
@@ -82,6 +92,10 @@ def test_absolute(text: str, wanted: dict[str, Any]) -> None:
         ("double the rank", "method.rank", 16),
         ("shorter max length", "training.max_length", 64),
         ("from 4 to 9 epochs", "training.epochs", 9),
+        ("quadruple the epochs", "training.epochs", 16),
+        ("cut the epochs to a half", "training.epochs", 2),
+        ("that's twice too many epochs", "training.epochs", 2),
+        ("that learning rate scares me, go lower", "training.learning_rate", 1e-5),
     ],
 )
 def test_relative(text: str, path: str, value: float) -> None:
