@@ -30,38 +30,43 @@ Array = NDArray[np.float32]
 log = logging.getLogger(__name__)
 
 
+def folder() -> Path | None:
+    """Where the package keeps its model; found without importing anything of it."""
+    found = importlib.util.find_spec(PACKAGE)
+    places = list(found.submodule_search_locations or []) if found else []
+    return Path(places[0]) / "model" if places else None
+
+
 @cache
 def load() -> Encoder | None:
     """The encoder, once a process; None where its package is not installed or is not what was recorded."""
-    found = importlib.util.find_spec(PACKAGE)
-    places = list(found.submodule_search_locations or []) if found else []
-    folder = Path(places[0]) / "model" if places else None
-    if folder is None or not (folder / "model.safetensors").is_file():
+    here = folder()
+    if here is None or not (here / "model.safetensors").is_file():
         return None
-    with (folder / "model.safetensors").open("rb") as file:
+    with (here / "model.safetensors").open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != SHA256:
             log.warning("the starter's weights are not the recorded ones; sentences are read without them")
             return None
-    return Encoder(folder)
+    return Encoder(here)
 
 
 class Encoder:
     """A BERT encoder with mean pooling (Reimers and Gurevych 2019), for one sentence at a time.
 
     Args:
-        folder: config.json, model.safetensors (float32) and tokenizer.json, as transformers writes them.
+        place: a folder with config.json, model.safetensors (float32) and tokenizer.json, as transformers writes them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, place: Path) -> None:
         from tokenizers import Tokenizer  # noqa: PLC0415  only where a sentence is read
 
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((place / "config.json").read_text(encoding="utf-8"))
         self.layers, self.heads = int(config["num_hidden_layers"]), int(config["num_attention_heads"])
         self.tiny = float(config["layer_norm_eps"])
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MOST_TOKENS)
-        self.data, self.weights = _mapped(folder / "model.safetensors")
+        self.data, self.weights = _mapped(place / "model.safetensors")
 
     def vector(self, sentence: str) -> Array:
         """The mean of the last layer over the tokens, made to length 1, shape (hidden,)."""

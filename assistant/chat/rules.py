@@ -640,7 +640,7 @@ _CERTAIN = frozenset({_by_option, _offered, _starter, _about_a_run, _trying, _no
 #: messages that neither had seen, the patterns were right about 618 intents, the sense about 628, both so about 631.
 _LIKELIER, _LIKELIER_THAN_UNCLEAR = 12.0, 5.0
 #: How likely a wish must be that starts, stops or deletes something.
-_SURE_TO_ACT = 0.9
+_SURE_TO_ACT = 0.75
 _ACTS = frozenset({"start", "stop", "resume", "delete_run", "publish"})
 
 

