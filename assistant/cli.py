@@ -525,6 +525,10 @@ def evaluate(run: RunArgument, file: FileArgument, as_json: JsonOption = False, 
     rows = [[name, f"{m['value']:.4g}", f"{m['low']:.4g} to {m['high']:.4g}"] if m.get("low") is not None
             else [name, f"{m['value']:.4g}", ""] for name, m in found["metrics"].items()]  # fmt: skip
     write(f"On {found['rows']:,} rows:\n" + table([["metric", "value", "95 % interval"], *rows]))
+    if found.get("classes"):
+        rows = [[one["label"], f"{one['rows']:,}", *(f"{one[name]['value']:.3g}" if one.get(name) else "–"
+                 for name in ("precision", "recall"))] for one in found["classes"]]  # fmt: skip
+        write(table([["type", "in the file", "precision", "recall"], *rows]))
 
 
 @app.command()

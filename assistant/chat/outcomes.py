@@ -133,11 +133,21 @@ def improve(run: RunCard, result: Result, found: Proposal, *, planned: bool) -> 
 # ---------------------------------------------------------------- a model in use
 
 
+def _type_row(one: Mapping[str, Any]) -> str:
+    """A type of entity in a table: how many there are, and how well they are found."""
+    shares = [with_interval(one[name], f"entity_{name}") if one.get(name) else "–" for name in ("precision", "recall")]
+    f1 = "–" if one.get("f1") is None else percent(float(one["f1"]))
+    return f"| {safe(one.get('label'), 40)} | {int(one.get('rows') or 0):,} | {' | '.join(shares)} | {f1} |"
+
+
 def evaluation(run: RunCard | None, data: Mapping[str, Any], file: str) -> Reply:
     """A model scored on another file."""
     metrics: Mapping[str, Any] = data.get("metrics") or {}
     lines = ["| Figure | Value (95 % interval) |", "|---|---|"]
     lines += [f"| {METRICS.get(name, safe(name))} | {with_interval(value, name)} |" for name, value in metrics.items()]
+    if data.get("classes"):
+        lines += ["", "| Type | In the file | Precision | Recall | F1 |", "|---|---|---|---|---|"]
+        lines += [_type_row(one) for one in data["classes"][:30]]
     head = f"Run {run.number} on" if run else "On"
     return Reply(
         text=f"{head} {many(float(data.get('rows') or 0), 'row')} of `{safe(file)}`:\n\n" + "\n".join(lines),
