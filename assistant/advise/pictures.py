@@ -26,6 +26,7 @@ ROWS_AT_ONCE = 32  # pictures that a frozen network reads at once
 PYTHON_BYTES = 1.3e9  # Python with torch, torchvision, timm and transformers (measured: 1.32 GB)
 TRAINING = 5.0  # passes forward that one picture costs in training; varying it included (measured: 5 to 5.5)
 HEAD_SECONDS = 0.25e-6  # a row, feature and class (measured: 8 s for 2,500 rows, 1,280 features, 10 classes)
+MOST_PARAMETERS, MOST_ROWS = 6e6, 4000  # of what a processor trains whole in some ten minutes, in three passes
 STAGES = 7  # of a network whose layers are not listed: what `last_layers` counts in timm's
 
 
@@ -33,6 +34,11 @@ def is_transformer(model: Model) -> bool:
     """Whether a vision model is a transformer; convolutional networks bear a higher learning rate."""
     name = model.id.lower()
     return any(word in name for word in ("vit", "dino", "deit", "swin", "beit", "siglip", "clip"))
+
+
+def trains_in_minutes(model: Model, rows: int) -> bool:
+    """Whether two cores train the whole network on so many pictures in some ten minutes (measured: 18 a second)."""
+    return model.parameters <= MOST_PARAMETERS and rows <= MOST_ROWS
 
 
 def kept_bytes(model: Model, trained: float) -> float:

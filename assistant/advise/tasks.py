@@ -62,7 +62,8 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
     """Choose method, training and metric for one of the other tasks."""
     defaults = DEFAULTS[task]
     method = _method(task, data, model, on_gpu, draft)
-    draft.choose("training.epochs", *_epochs(task, data, method, defaults, on_gpu))
+    patient = on_gpu or draft.preference == "more accurate"
+    draft.choose("training.epochs", *_epochs(task, data, method, defaults, patient))
     draft.choose("training.learning_rate", *_learning_rate(task, model, method, defaults))
     batch = 8 if data.rows < 200 else defaults.batch_size
     draft.choose("training.batch_size", batch, f"{batch} rows a step is usual here. Runner-up: {batch * 2}, steadier.")
@@ -192,16 +193,16 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
     return "full", "A model of this size learns best with every weight. Runner-up: adapters (LoRA), less memory."
 
 
-def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults, on_gpu: bool) -> tuple[float, str]:
+def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults, patient: bool) -> tuple[float, str]:
     epochs = defaults.epochs
     if method == "head":
         return 1.0, "The body is read once; the last layer is then fitted exactly."
-    if task == "image-classification" and not on_gpu and data.rows >= 500:
+    if task == "image-classification" and not patient and data.rows >= 500:
         epochs = EPOCHS_ON_A_PROCESSOR
     elif task in LANGUAGE_MODEL_TASKS and task != "preference-tuning":
         epochs = 3.0 if data.rows < 500 else 2.0 if data.rows < 10_000 else 1.0
     elif task == "token-classification" and data.rows < TAGGED_ROWS:
-        epochs = 12.0 if data.rows < 2000 else 6.0
+        epochs = 16.0 if data.rows < 2000 else 8.0
         return epochs, (
             f"{data.rows:,} rows: small data need many passes until whole entities are right (Mosbach 2021; on 1,000 "
             f"addresses it still rose after six). Runner-up: {epochs / 2:g}, half the time."

@@ -530,3 +530,22 @@ def test_the_same_plan_never_gets_quicker_with_more_rows(rows: int, more: int) -
     plan = plan_for(rows)
     fewer, larger = even(rows)[0], even(rows + more)[0]
     assert seconds_of(plan, fewer) <= seconds_of(plan, larger)
+
+
+@pytest.mark.parametrize(("rows", "wish", "method"), [
+    (2500, {}, "full"), (2500, {"preference": "faster"}, "head"), (600, {}, "head"), (40_000, {}, "head"),
+])  # fmt: skip
+def test_a_processor_trains_all_of_a_small_network_where_pictures_are_enough(
+    rows: int, wish: dict[str, Any], method: str
+) -> None:
+    """Ten kinds of thing; every layer in three passes where each kind has a hundred pictures and minutes are enough."""
+    counts = {f"kind {number}": rows // 10 for number in range(10)}
+    columns = [
+        ColumnProfile(name="image", kind="image", unique=rows),
+        ColumnProfile(name="label", kind="category", unique=10, label_counts=counts),
+    ]
+    seen = Profile(name="photos.zip", format="zip of images", rows=rows, columns=columns)
+    guess = TaskGuess(task="image-classification", columns={"image": "image", "label": "label"}, score=0.95)
+    plan = advise(seen, wish, LAPTOP, guess=guess, offline=True).plan
+    assert plan.method.name == method
+    assert plan.training.epochs == (3 if method == "full" else 1)

@@ -206,3 +206,18 @@ def test_seconds_are_readable(seconds: float, text: str) -> None:
 def test_bytes_are_readable() -> None:
     assert estimate.readable_bytes(349.2e6) == "350 MB"
     assert estimate.readable_bytes(1.44e9) == "1.4 GB"
+
+
+def test_pictures_are_counted_by_the_maps_of_their_network() -> None:
+    """A ResNet-18 has thrice the weights of a MobileNet and keeps a quarter of its maps."""
+    small = pictures_plan("pytorch/vision:resnet18"), pictures_plan("pytorch/vision:mobilenet_v2")
+    resnet, mobilenet = (estimate.estimate(plan, None, LAPTOP) for plan in small)
+    assert resnet.terms["bytes/activations"] < 0.5 * mobilenet.terms["bytes/activations"]
+    head = estimate.estimate(pictures_plan("pytorch/vision:mobilenet_v2", "head"), None, LAPTOP)
+    assert head.peak_bytes < 0.6 * mobilenet.peak_bytes
+
+
+def pictures_plan(model: str, method: str = "full") -> Plan:
+    return Plan().changed(
+        {"task": "image-classification", "base_model": model, "method.name": method, "training.batch_size": 32}
+    )
