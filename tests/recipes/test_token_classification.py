@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recipes import evaluate, predict
+from recipes import evaluate, export, predict
 from recipes.events import Result, read_events
 from recipes.plan import Plan
 from tests.recipes.conftest import KINDS, WORDS, write_rows
@@ -168,3 +168,5 @@ def test_every_architecture(kind: str, new_tag_run: Callable[..., Path], run_her
     assert done.code == 0, done.last
     assert done.result.metrics["entity_f1"].value > 0.6
     assert Plan.load(done.folder / "plan.json").task == "token-classification"
+    if kind == "deberta":  # an adapter, or the head that beat it: merged, it answers alike
+        assert "config.json" in export.export(done.folder, "merged", done.folder / "merged")
