@@ -584,7 +584,7 @@ HOSTILE = re.compile(
     r"|prompts?|messages?) above\b|\bvariables? of (?:the|this|your) (?:process|environment|system|server)"
     r"|\byour (?:initial|hidden|original|secret|system|internal) (?:\w+ )?(?:instructions?|prompts?|messages?|rules)"
     r"|\b(?:system prompt|developer mode|jailbreak|dan mode|environment variables?|env vars?|\benv\b|api[_ -]?keys?"
-    r"|access tokens?|hf[_ ]token|secrets?\b(?=.*\b(?:print|show|reveal|send|tell|dump))|passwords?|passwd"
+    r"|access tokens?|hf[_ ]token|secrets?\b(?=.*\b(?:print|show|reveal|send|tell|dump))|passw(?:or|ö|oe)\w*|passwd"
     r"|credentials|private keys?|ssh keys?|source code of (?:this|the|your))\b"
     r"|\b(?:rm\s+-\w*|sudo\b|chmod\b|chown\b|curl\s+\S|wget\s+\S|mkfs|dd if=|shutdown\b|reboot\b|kill -9|:\(\)\s*\{"
     r"|powershell\b|remove-item\b|linux terminal|hard ?(?:disk|drive)|eval\(|exec\(|os\.system|subprocess|__import__"

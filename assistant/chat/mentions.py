@@ -172,12 +172,15 @@ def read_models(
     corrected = tuple(mention for mention in wanted if _CORRECTED.search(text[: mention.start]))
     if corrected and len(corrected) < len(wanted):
         wanted = corrected  # "distilbart ... hm no, plain bart"
+    liked = tuple(mention for mention in wanted if not _DISLIKED.match(text, mention.end))
+    wanted = liked or wanted  # "everybody takes bert; I don't want it"
     settled = tuple(mention for mention in wanted if not re.match(r"\s*\?\s*\S", text[mention.end :]))
     wanted = settled or wanted  # "pegasus? or t5 ... let us take t5"
     unknown = unknown or _unknown(text, known)
     return Models(wanted, refused, unknown if not wanted else None)
 
 
+_DISLIKED = re.compile(r"[^.!?]{0,50}[,;] (?:but )?(?:i|we) do not (?:want|like|need|trust|use) (?:it|that|this)\b")
 #: What follows counts, and not what went before.
 _CORRECTED = re.compile(
     r"\w\W+(?:(?:hm+|ah|oh|well|wait|sorry|actually),? )?(?:no|nah|nope|sorry|scratch that|or rather"

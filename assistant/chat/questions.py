@@ -97,6 +97,9 @@ _RIGHT_TOOL = re.compile(
     r"|handbook|website|wiki|documents)s?\b|\bwhen (?:should i|is it worth|does it make sense to) fine-?tun\w*"
     r"|\bknows? (?:[\w']+ ){0,4}(?:contents?|facts|everything|what is)\b[^?]{0,60}\b(?:pdfs?|manuals?|documents?|files"
     r"|handbooks?|wiki|website)\b[^?]*\?"
+    r"|\b(?:newest|latest|current|up[- ]to[- ]date|today's|daily) (?:\w+ ){0,2}(?:numbers|data|prices|stocks?|facts"
+    r"|news"
+    r"|information|figures)\b[^?]*\?"
     r"|\b(?:documents?|files|facts|pages|rules|prices|manuals?|texts|data|information)\b[\w ]{0,25}\bchang\w*\b"
     r"[^?]{0,60}\b(?:ask|answer|question|fine-?tun|train)\w*"
     r"|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
@@ -215,6 +218,9 @@ _OVERFITS = re.compile(
 )
 #: Classes of very different sizes, however it is said.
 _UNEVEN = re.compile(
+    r"\b\d+ (?:\w+ ){0,4}(?:one|the first|1) (?:class|label|kind|category)\b[\w ,]{0,12} (?:and|but)(?: only"
+    r"| just)? \d+ (?:\w+ )?"
+    r"(?:of|in|for) the (?:other|second)\b|"
     r"\b(?:un(?:even|balanced|equal)|imbalanced?|skewed|lopsided|one-sided)\b"
     r"|\b(?:one|some|most|the other|another) (?:class|label|category)(?:es|s)? (?:is|are|has|have) (?:\w+ ){0,2}(?:more"
     r"|rarer?|fewer|bigger|smaller|less)\b"

@@ -74,7 +74,8 @@ _SMALL = re.compile(
 _FAST = re.compile(
     r"^(?:make it |do it |go |a bit |much |even |please )*(?:faster|quicker|speed it up|quick|fast)(?: please"
     r"| version| plan| training)*[.! ]*$|\b(?:faster|quicker|speed (?:it|things|this|that) up|takes too long|too slow"
-    r"|less time|in less time|hurry|be quick|must be (?:quick|fast)|has to be (?:quick|fast)|as (?:fast"
+    r"|can not wait (?:that|so) long|less time|in less time|hurry|be quick|must be (?:quick|fast)|has to be (?:quick"
+    r"|fast)|as (?:fast"
     r"|quick(?:ly)?) as possible|quick(?:est)? (?:way|version|result|and dirty|try|test)|quickly|save time"
     r"|not (?:take|last) (?:so |too )?long|fastest)\b"
 )

@@ -654,6 +654,7 @@ def _test_percent(text: str) -> float | None:
         rf"test(?:[- _](?:set|share|split|fraction|size|part))?{_LINK}(0?\.\d+)\b",
         rf"test (?:it )?(?:on|with) (?:a )?{NUMBER} %",
         rf"{NUMBER} % (?:test\b|held[- ]out|hold-?out)",
+        r"(0?\.\d+) of (?:the |my |our |all )*\w+ (?:\w+ ){0,3}(?:test\w*|held[- ]out|hold-?out)\b",
         rf"{NUMBER} % (?:of (?:the |my |our |all )*\w+ )(?:is |are |be |being )?(?:held[- ](?:out|back)|set aside"
         rf"|kept (?:back|aside|out|apart)|put (?:aside|away)|left out|reserved|withheld)\b",
         rf"{NUMBER} % (?:of (?:the |my |our |all )*\w+ )?(?:should |shall |must |will |can |may )?(?:be|become|is|are"
