@@ -183,9 +183,9 @@ def test_reading_is_pure_and_quick() -> None:
     before = state.model_dump()
     rules.read("warm up", state)
     text = "which department, use roberta, 3 epochs, lr 2e-5, 20 % test, at most 30 minutes, not the priority"
-    started = time.perf_counter()
+    started = time.process_time()
     answers = [rules.read(text, state, [card]) for _ in range(20)]
-    each = (time.perf_counter() - started) / 20
+    each = (time.process_time() - started) / 20
     assert all(answer == answers[0] for answer in answers)
     assert state.model_dump() == before
     assert each < 0.15
