@@ -205,7 +205,7 @@ def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults, patient
         epochs = 16.0 if data.rows < 2000 else 8.0
         return epochs, (
             f"{data.rows:,} rows: small data need many passes until whole entities are right (Mosbach 2021; on 1,000 "
-            f"addresses it still rose after six). Runner-up: {epochs / 2:g}, half the time."
+            f"addresses five were too few). Runner-up: {epochs / 2:g}, half the time."
         )
     elif data.rows > 20_000:
         epochs = max(1.0, round(epochs / 2))
