@@ -125,7 +125,7 @@ def _time_ran_out(result: Result, plan: Plan | None) -> Proposal | None:
     wanted = math.ceil(minutes + 1.15 * more / 60)
     return Proposal(
         f"Let it finish: the time limit ended the training after {done:,.0f} of {planned:,.0f} steps, and the "
-        f"{metric_name(metric)} on the validation rows was still rising.",
+        f"{metric_name(metric)} on the validation rows was still improving.",
         gain=f"The last stretch gained {figures.gap(gained, metric)} on the validation rows; expect about as much.",
         cost=f"About {duration(more)} more than the {duration(figures.total_seconds(result))} of this run.",
         say=f"give it {wanted} minutes",
@@ -167,7 +167,7 @@ def _still_rising(result: Result, plan: Plan | None) -> Proposal | None:
     wanted = math.ceil(1.7 * epochs) if epochs else 0
     seconds = float((result.get("seconds") or {}).get("training") or 0)
     return Proposal(
-        f"Train longer: on the validation rows the {metric_name(metric)} was still rising at the end "
+        f"Train longer: on the validation rows the {metric_name(metric)} was still improving at the end "
         f"({figure(points[-2][1], metric)}, then {figure(points[-1][1], metric)}).",
         gain=f"The last look gained {figures.gap(gained, metric)}; expect that much or less.",
         cost=f"About {duration(seconds * (wanted / epochs - 1))} more." if epochs and seconds else "",

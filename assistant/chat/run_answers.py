@@ -166,7 +166,7 @@ def about_epochs(result: Result) -> str:
             f"{text}It was best at the end, but the last step up ({figures.gap(gained, metric)}) is within chance: it "
             "was about enough."
         )
-    return f"{text}It was still rising at the end, so more epochs may help: say “twice as many epochs”."
+    return f"{text}It was still improving at the end, so more epochs may help: say “twice as many epochs”."
 
 
 def about_overfitting(result: Result) -> str:

@@ -214,6 +214,8 @@ def forgetting(now: Counts, then: Counts, what: str) -> tuple[bool, str]:
             f"The model lost some of what it knew: {figures_said}. Fewer epochs, a smaller learning rate, or the "
             "method lora keep more."
         )
+    if more > 0:
+        return False, f"It may have lost a little of what it knew: {figures_said}; so few words cannot tell for sure."
     return False, f"What it knew is still there: {figures_said}."
 
 

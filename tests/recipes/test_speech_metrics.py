@@ -76,6 +76,8 @@ def test_forgetting() -> None:
     assert forgotten and "10 of 100" in sentence and "20 are now" in sentence
     forgotten, sentence = speech_metrics.forgetting(counts([1] * 10), counts([1] * 10), "a book")
     assert not forgotten and "still there" in sentence
+    forgotten, sentence = speech_metrics.forgetting(counts([2, *[1] * 9]), counts([1] * 10), "a book")
+    assert not forgotten and "may have lost a little" in sentence and "11 are now" in sentence
 
 
 def test_the_words_most_often_wrong() -> None:

@@ -89,7 +89,7 @@ def test_epochs_that_did_not_help_are_told_from_those_that_did() -> None:
     peaked = {**CUT_SHORT["curves"], "validation/accuracy": [[105, 0.8], [210, 0.9], [315, 0.85], [402, 0.84]]}
     assert "more epochs would not help" in said("enough epochs", {**CUT_SHORT, "curves": peaked})
     rising = {**CUT_SHORT["curves"], "validation/accuracy": [[105, 0.6], [210, 0.7], [315, 0.8], [402, 0.9]]}
-    assert "still rising" in said("enough epochs", {**CUT_SHORT, "curves": rising})
+    assert "still improving" in said("enough epochs", {**CUT_SHORT, "curves": rising})
 
 
 def test_every_percentage_that_is_said_stands_in_the_result() -> None:
