@@ -424,8 +424,8 @@ def _inside_after_all(message: Message, topic: str) -> bool:
     if topic == "recommender":
         return message.task.task == "sentence-similarity" and message.task.score >= 2
     if topic == "clustering":
-        if message.task.task == "text-generation" and message.task.score >= SURE:
-            return True
+        if message.task.task == "text-generation" and re.search(r"\bunsupervised\b", text):
+            return message.task.score >= SURE  # next words of a raw text
         return fits and bool(message.files_now) and bool(re.search(r"\blabel|classif|which\b", text))
     if topic in ("video", "music-generation", "speech-generation", "image-generation"):
         return (
