@@ -547,7 +547,7 @@ def _control(message: Message) -> Intent | None:
     name, slots = found
     if _was_refused(message.state) and name not in ("check_data", "fix_data"):
         return None  # a file came that could not be read: the words are about it
-    if name == "publish" and slots.get("repo") and message.has_plan and not _finished(message.state):
+    if name == "publish" and slots.get("repo") and message.has_plan and not message.state.runs:
         return intent("change", **{**_as_change(message, _plan_slots(message)), "output.publish": slots["repo"]})
     live = any(run.status in ("running", "queued") for run in message.state.runs)
     if name == "status" and message.has_plan and not live and re.search(r"\bhow long\b", message.text):
