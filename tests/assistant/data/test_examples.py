@@ -43,7 +43,7 @@ def test_the_emails_name_no_address() -> None:
 
 
 def test_the_recordings() -> None:
-    """Folders of spoken words, and sentences with what is said: both are known for what they are, and nothing is wrong."""
+    """Folders of spoken words, and sentences with what is said: both are known for what they are, with no fault."""
     words, accent = (read_table(example(name).path) for name in ("commands", "accent"))
     best = guess_tasks(profile(words))[0]
     assert (best.task, best.columns) == ("audio-classification", {"audio": "audio", "label": "label"})
