@@ -73,7 +73,7 @@ def test_two_processes_give_the_result_of_one(new_run: Callable[..., Path]) -> N
 
 def test_killed_and_started_again(new_run: Callable[..., Path], run_here: Callable[..., Any]) -> None:
     """kill -9 of the whole group after a checkpoint; the same command goes on and ends as an uninterrupted run does."""
-    changes = {"training.epochs": 30, "training.learning_rate": 3e-4}
+    changes = {"training.epochs": 12, "training.learning_rate": 3e-4}
     whole, broken = new_run("full", name="whole", **changes), new_run("full", name="broken", **changes)
     process = launch(broken)
     wait_for(broken, "checkpoint", process)
