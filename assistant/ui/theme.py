@@ -222,6 +222,7 @@ html, body {{ background: var(--fa-paper); }}
 #fa-mode, #fa-mic, #fa-settings, #fa-reader, .form:has(> #fa-box) {{ width: 100%; max-width: 848px; margin: 0 auto;
   padding: 0 24px; box-sizing: border-box; flex: none !important; background: none; border: 0; box-shadow: none; }}
 #fa-mode:not(:has(.fa-mode)) {{ display: none; }}
+#fa-mic .icon-button-wrapper {{ right: 24px; }}
 #fa-mode .html-container {{ padding: 0; }}
 .form:has(> #fa-box) {{ overflow: visible !important; }}
 .fa-mode {{ display: flex; justify-content: space-between; gap: 12px; padding: 8px 14px; margin-bottom: 8px;
