@@ -153,7 +153,7 @@ def ours_speed(model: Any, texts: list[Any], folder: Path) -> float:
     from collections import Counter
 
     from recipes.events import EventWriter
-    from recipes.parts import checkpoints, device, language_memory, language_model, language_training, packing
+    from recipes.parts import checkpoints, device, language_memory, language_model, language_training, packing, steady
     from recipes.parts.chat_format import Encoded, Format
     from recipes.parts.context import RunContext
     from recipes.parts.token_loss import add_token_loss
@@ -186,7 +186,7 @@ def ours_speed(model: Any, texts: list[Any], folder: Path) -> float:
             job = language_training.Job(
                 wrapped, encoded, every[1:], every[:1], room.tokens, BATCH_SIZE, packed, room.checkpointing
             )
-            how = language_training.Settings(1.0, 1e-4, BATCH_SIZE, 0, 0.05, 0.0, None)
+            how = steady.Settings(1.0, 1e-4, BATCH_SIZE, 0, 0.05, 0.0, None)
             language_training.fine_tune(job, how, run, place, checkpoints.Memory(), folder)
     finally:
         language_training.AnswersTrainer.training_step = steps  # type: ignore[method-assign]

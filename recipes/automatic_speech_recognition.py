@@ -42,9 +42,9 @@ from recipes.parts.errors import RecipeError
 from recipes.parts.speech_metrics import Normaliser
 from recipes.parts.speech_models import Sounds, SpeechModel, Whisper
 from recipes.parts.speech_study import SpeechStudy
-from recipes.parts.speech_training import Job, Settings, filled, fine_tune, window_for
+from recipes.parts.speech_training import Job, filled, fine_tune, window_for
 from recipes.parts.starter import resolve
-from recipes.parts.steady import Outcome
+from recipes.parts.steady import Outcome, Settings
 from recipes.plan import Plan
 
 BATCH_SIZE = 16  # where the plan leaves it open

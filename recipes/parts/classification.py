@@ -27,9 +27,9 @@ from recipes.parts.methods import Base, Classifier
 from recipes.parts.modality import Inputs, Modality
 from recipes.parts.probe import HeadChoice
 from recipes.parts.starter import check_reachable, resolve
-from recipes.parts.steady import Outcome
+from recipes.parts.steady import Outcome, Settings
 from recipes.parts.study import FEW_ROWS, Study
-from recipes.parts.training import Job, Settings, fine_tune, logits_of
+from recipes.parts.training import Job, fine_tune, logits_of
 from recipes.plan import Plan
 
 LEAST_VALIDATION = 10  # fewer rows cannot tell whether training the body helped

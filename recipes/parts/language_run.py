@@ -35,9 +35,9 @@ from recipes.parts.errors import RecipeError
 from recipes.parts.language_figures import Losses
 from recipes.parts.language_model import LanguageModel
 from recipes.parts.language_study import LanguageStudy
-from recipes.parts.language_training import Settings, answer_losses
+from recipes.parts.language_training import answer_losses
 from recipes.parts.starter import resolve
-from recipes.parts.steady import Outcome
+from recipes.parts.steady import Outcome, Settings
 from recipes.plan import Plan
 
 MAX_LENGTH = 1024  # tokens of a row, where the plan leaves it open

@@ -29,7 +29,7 @@ from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.language_model import LanguageModel
 from recipes.parts.linear_head import Quality
-from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Settings, Steady, Watch
 
 CPU_TOKENS, GPU_TOKENS = 1024, 8192  # in memory at once; a CPU's matrix products are no faster with more
 EVALUATION_TOKENS = 4  # times as many where nothing is kept for the way back
@@ -58,19 +58,6 @@ class Job:
     checkpointing: bool = False
     reserve_seconds: float = 0.0
     test_cost: float = 0.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How it is trained; the names are those of the plan."""
-
-    epochs: float
-    learning_rate: float
-    batch_size: int
-    seed: int
-    warmup: float
-    weight_decay: float
-    early_stopping: int | None
 
 
 class InPieces(Steady):

@@ -27,7 +27,7 @@ from recipes.parts.linear_head import Quality
 from recipes.parts.methods import micro_batches
 from recipes.parts.speech_metrics import Normaliser
 from recipes.parts.speech_models import IGNORED, Sounds, SpeechModel
-from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Settings, Steady, Watch
 
 NO_DECAY = ("bias", "layer_norm.weight", "norm.weight")
 WINDOW_STEP = 2.0  # seconds: windows are whole multiples of it
@@ -59,20 +59,6 @@ class Job:
     window: float
     most: int
     reserve_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How it is trained; the names are those of the plan."""
-
-    epochs: float
-    learning_rate: float
-    batch_size: int
-    micro_batch_size: int | None
-    seed: int
-    warmup: float
-    weight_decay: float
-    early_stopping: int | None
 
 
 class SpeechTrainer(Steady):  # type: ignore[misc]
@@ -196,9 +182,7 @@ def fine_tune(
     watch.evaluate_every = max(steps_an_epoch, steady.evaluations(steps_an_epoch, schedule.total_steps))
     trainer = SpeechTrainer(
         job, run, place, loader, watch,
-        args=steady.arguments(
-            settings, place, folder, rows=micro, accumulation=accumulation, weight_decay=settings.weight_decay
-        ),
+        args=steady.arguments(settings, place, folder, rows=micro, accumulation=accumulation),
         optimizers=_optimizer(job, settings, schedule, place),
     )  # fmt: skip
     return steady.train(trainer, watch, folder)

@@ -45,6 +45,22 @@ LARGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How a model is trained; the names are those of the plan. What a recipe does not use stays as it is here."""
+
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    seed: int
+    warmup: float
+    weight_decay: float
+    early_stopping: int | None
+    micro_batch_size: int | None = None
+    layer_decay: float | None = None
+    keep_checkpoints: bool = True
+
+
+@dataclass(frozen=True)
 class Pace:
     """What the clock must know of a training.
 
@@ -532,13 +548,13 @@ def evaluations(steps_an_epoch: int, total_steps: int) -> int:
 
 
 def arguments(
-    settings: Any, device: Device, folder: Path, *, rows: int, accumulation: int = 1, kind: Any = TrainingArguments,
-    **own: Any,
+    settings: Settings, device: Device, folder: Path, *, rows: int, accumulation: int = 1,
+    kind: Any = TrainingArguments, **own: Any,
 ) -> Any:  # fmt: skip
     """Arguments of a trainer that leaves clock, batches, evaluations and checkpoints to this module.
 
     Args:
-        settings: epochs, learning_rate and seed of a recipe's `Settings`.
+        settings: their epochs, learning rate and seed.
         rows, accumulation: rows in memory at once, and how many times so many make a step.
         kind: TrainingArguments or a child of it; own: what only this training sets.
     """

@@ -27,9 +27,8 @@ from recipes.parts.features import ROWS_A_BATCH, buckets
 from recipes.parts.linear_head import Quality
 from recipes.parts.methods import Classifier, micro_batches, parameter_groups
 from recipes.parts.modality import Inputs
-from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Steady, Watch
+from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Settings, Steady, Watch
 
-LARGEST_GRADIENT = 1.0
 OURS = ("labels", "weights", "real")  # of a batch: what the model does not read
 
 
@@ -59,22 +58,6 @@ class Job:
     test_share: float = 0.0
     share_of_time: float = 1.0
     vary: Any = None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How it is trained; the names are those of the plan."""
-
-    epochs: float
-    learning_rate: float
-    batch_size: int
-    micro_batch_size: int | None
-    seed: int
-    warmup: float
-    weight_decay: float
-    layer_decay: float | None
-    early_stopping: int | None
-    keep_checkpoints: bool = True
 
 
 class ClassifierTrainer(Steady):  # type: ignore[misc]
@@ -195,9 +178,7 @@ def fine_tune(
     watch.evaluate_every = steady.evaluations(steps_an_epoch, schedule.total_steps)
     trainer = kind(
         job, run, device, loader, watch,
-        args=steady.arguments(
-            settings, device, folder, rows=micro, accumulation=accumulation, weight_decay=settings.weight_decay
-        ),
+        args=steady.arguments(settings, device, folder, rows=micro, accumulation=accumulation),
         optimizers=_optimizer(job, settings, schedule, device),
     )  # fmt: skip
     return steady.train(trainer, watch, folder)
