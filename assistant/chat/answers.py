@@ -7,7 +7,7 @@ from typing import Any
 
 from assistant.advise import catalog, estimate, facts, tool
 from assistant.advise.hardware import Hardware
-from assistant.chat import own_figures, replies, run_answers, why_not
+from assistant.chat import buttons, own_figures, plan_replies, replies, run_answers, why_not
 from assistant.chat.explain import Concept, page, pages
 from assistant.chat.intents import is_plan_path
 from assistant.chat.turns import Option, Reply, RunCard, State
@@ -81,7 +81,7 @@ def _why_not(state: State, text: str) -> Reply | None:
         return None
     file = next((file for file in reversed(state.files) if file.role == "train"), None)
     found = why_not.answer(text, state.plan, file)
-    return Reply(text=found[0], options=[*found[1], replies.START]) if found else None
+    return Reply(text=found[0], options=[*found[1], buttons.START]) if found else None
 
 
 def with_run(state: State, topic: str, run: RunCard, result: dict[str, Any], plan: Plan | None) -> Reply:
@@ -116,7 +116,7 @@ def _in_your_plan(state: State, found: Concept) -> str:
     path = _CHOICE_OF.get(found.name)
     if not path or state.plan is None or value_at(state.plan, path) is None:
         return ""
-    return f"In your plan: {replies.reason(path, state.plan)}"
+    return f"In your plan: {plan_replies.reason(path, state.plan)}"
 
 
 def _choice(state: State, path: str) -> Reply:
@@ -125,19 +125,19 @@ def _choice(state: State, path: str) -> Reply:
         found = pages().get(_PAGE_OF.get(path, "")) or pages().get("fine-tuning")
         return replies.concept([found]) if found else replies.no_page(path)
     if path == "data.columns":
-        lines = [replies.reason(f"data.columns.{role}", plan) for role in plan.data.columns]
-        return Reply(text="\n\n".join(lines) or "The plan names no columns yet.", options=[replies.START])
-    text = replies.reason(path, plan)
+        lines = [plan_replies.reason(f"data.columns.{role}", plan) for role in plan.data.columns]
+        return Reply(text="\n\n".join(lines) or "The plan names no columns yet.", options=[buttons.START])
+    text = plan_replies.reason(path, plan)
     more = pages().get(_PAGE_OF.get(path, ""))
     options = [Option(label=f"What is: {more.title}", say=f"what is {more.title.casefold()}?")] if more else []
-    return Reply(text=text, options=[*options, replies.START])
+    return Reply(text=text, options=[*options, buttons.START])
 
 
 def _plan(state: State) -> Reply:
     if state.plan is None or state.plan.base_model is None:
         found = pages().get("fine-tuning")
-        return replies.concept([found]) if found else replies.plan_first()
-    return Reply(text=replies.why_plan(state.plan), options=[replies.START, replies.FASTER, replies.ACCURATE])
+        return replies.concept([found]) if found else plan_replies.plan_first()
+    return Reply(text=plan_replies.why_plan(state.plan), options=[buttons.START, buttons.FASTER, buttons.ACCURATE])
 
 
 def _without_run(topic: str, text: str) -> Reply:
@@ -160,17 +160,17 @@ _IT_DEPENDS = (
 def _right_tool(state: State, text: str) -> Reply:
     """Whether fine-tuning is the right tool: by the words, else by the data at hand, else in general."""
     other = tool.by_words(text) or tool.by_words(state.goal)
-    options = [replies.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")]
+    options = [buttons.EXAMPLE, Option(label="How much data do I need?", say="how much data do I need?")]
     of_data = _right_for_data(state)
     if other is not None and other.kind == "existing model" and of_data:
-        return Reply(text=f"{other.text}\n\n{of_data}", options=[replies.START, replies.CHECK])
+        return Reply(text=f"{other.text}\n\n{of_data}", options=[buttons.START, buttons.CHECK])
     if other is not None:
         begin = {"search": "Probably not. ", "rule": "Probably not. ", "prompt": "Probably not. "}.get(other.kind, "")
         return Reply(text=f"{begin}{other.text}", options=options)
     if re.search(r"\b(?:pdf|document|book|manual|handbook|wiki)", text.casefold()):
         return Reply(text=f"Probably not. {tool.SEARCH}", options=options)
     if of_data:
-        return Reply(text=of_data, options=[replies.START, replies.CHECK])
+        return Reply(text=of_data, options=[buttons.START, buttons.CHECK])
     return Reply(text=_IT_DEPENDS, options=options)
 
 
@@ -209,7 +209,7 @@ def _enough(state: State, rows: object) -> Reply:
         )
     else:
         said = _judged(count, classes)
-    return Reply(text=said, options=[replies.CHECK] if file else [])
+    return Reply(text=said, options=[buttons.CHECK] if file else [])
 
 
 def _classes(state: State) -> int | None:
@@ -260,9 +260,12 @@ def _time(state: State) -> Reply:
             "take some minutes on a laptop, without a graphics card. Add your file and I estimate time and "
             "memory before anything starts."
         )
-    parts = [_expected(state, plan), replies.reason("training.max_minutes", plan) if plan.training.max_minutes else ""]
+    parts = [
+        _expected(state, plan),
+        plan_replies.reason("training.max_minutes", plan) if plan.training.max_minutes else "",
+    ]
     parts.append("The first measured steps correct the time left while it runs.")
-    options = [replies.START, replies.MEASURE, replies.FASTER]
+    options = [buttons.START, buttons.MEASURE, buttons.FASTER]
     return Reply(text=" ".join(part for part in parts if part), options=options)
 
 

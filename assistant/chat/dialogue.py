@@ -16,7 +16,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.advise import catalog, tool
-from assistant.chat import fulfil, offers, plans, replies, rules, second, starter, talk
+from assistant.chat import (
+    buttons,
+    data_replies,
+    fulfil,
+    offers,
+    plan_replies,
+    plans,
+    replies,
+    rules,
+    second,
+    starter,
+    talk,
+)
 from assistant.chat.turns import (
     FileCard,
     FileRead,
@@ -128,7 +140,7 @@ def _file_read(state: State, file: FileCard) -> Turn:
     together = [*waiting, file.id]
     files = _test_file_told_apart(files, together)
     state = state.model_copy(update={"files": files, "pending": "files:" + ",".join(together)})
-    return Turn(state=state, replies=[replies.data_card(file)])
+    return Turn(state=state, replies=[data_replies.data_card(file)])
 
 
 def _test_file_told_apart(files: list[FileCard], together: list[str]) -> list[FileCard]:
@@ -193,7 +205,7 @@ def _unclear(state: State, context: Context) -> Turn:
         return Turn(state=state.model_copy(update={"pending": why}), replies=[reply])
     other = tool.by_words(context.text)
     if other is not None and not why:
-        return Turn(state=state, replies=[replies.honest(other.text)])
+        return Turn(state=state, replies=[plan_replies.honest(other.text)])
     if why.startswith("model:"):
         name = why.removeprefix("model:")
         return Turn(state=state, replies=[replies.unknown_model(name, catalog.suggest(name))])
@@ -204,16 +216,16 @@ def _ask_back(state: State) -> Reply:
     """Ask back with what would make sense now."""
     live = [run for run in state.runs if run.status in ("queued", "running")]
     if live:
-        return replies.not_understood([replies.STATUS], "A run is at work: do you want to know how it stands?")
+        return replies.not_understood([buttons.STATUS], "A run is at work: do you want to know how it stands?")
     if state.plan is not None and state.plan.base_model:
-        options = [replies.START, replies.FASTER, replies.ACCURATE, replies.EXPLAIN]
+        options = [buttons.START, buttons.FASTER, buttons.ACCURATE, buttons.EXPLAIN]
         return replies.not_understood(options, "What should I change, or shall I start?")
     if any(run.status == "finished" for run in state.runs):
-        return replies.not_understood([replies.REPORT, replies.TRY, replies.IMPROVE], "Is it about the last run?")
+        return replies.not_understood([buttons.REPORT, buttons.TRY, buttons.IMPROVE], "Is it about the last run?")
     file = next((file for file in reversed(state.files) if file.role == "train"), None)
     if file is not None and file.guesses:
-        return replies.not_understood(replies.guess_options(file), "What should a model learn from your file?")
-    return replies.not_understood([replies.HELP, replies.EXAMPLE], "What should a model learn for you?")
+        return replies.not_understood(data_replies.guess_options(file), "What should a model learn from your file?")
+    return replies.not_understood([buttons.HELP, buttons.EXAMPLE], "What should a model learn for you?")
 
 
 def _with(handler: Callable[[State, str, Intent, tuple[FileCard, ...], str], Turn]) -> Handler:

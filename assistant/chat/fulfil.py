@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat import outcomes, plans, replies
+from assistant.chat import data_replies, outcomes, plans, replies, run_replies
 from assistant.chat.talk import find_run
 from assistant.chat.turns import Answered, Effect, FileCard, Intent, Reply, RunCard, State, Turn
 from assistant.chat.wording import value_at
@@ -52,12 +52,12 @@ def check_data(state: State, text: str, intent: Intent, files_now: tuple[FileCar
     del text, intent
     file = files_now[-1] if files_now else _training_file(state)
     if file is None:
-        said = [] if pending.startswith("refused") else [replies.no_file_to_check()]
+        said = [] if pending.startswith("refused") else [data_replies.no_file_to_check()]
         if pending.startswith("refused"):
             said = [Reply(text="That is what is wrong with it: I could not read it. Please add it in another form.")]
         return Turn(state=state, replies=said)
     keep = state.model_copy(update={"pending": pending}) if files_now else state
-    return Turn(state=keep, replies=[replies.checked(file.model_copy(update={"findings": _open(state, file)}))])
+    return Turn(state=keep, replies=[data_replies.checked(file.model_copy(update={"findings": _open(state, file)}))])
 
 
 def _open(state: State, file: FileCard) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
     del pending
     file = files_now[-1] if files_now else _training_file(state)
     if file is None:
-        return Turn(state=state, replies=[replies.no_file_to_check()])
+        return Turn(state=state, replies=[data_replies.no_file_to_check()])
     fixable = [finding for finding in _open(state, file) if finding.get("fixable")]
     code = intent.slots.get("code") or _finding_meant(text, fixable)
     named = next((finding for finding in fixable if finding.get("code") == code), None)
@@ -92,7 +92,9 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
             )
         return Turn(
             state=state,
-            replies=[replies.which_fix(fixable) if len(fixable) > 1 else replies.nothing_to_fix(file.findings)],
+            replies=[
+                data_replies.which_fix(fixable) if len(fixable) > 1 else data_replies.nothing_to_fix(file.findings)
+            ],
         )
     if named.get("change"):  # mended by the plan: the rows stay as they are
         return plans.change(state, text, Intent(name="change", slots=dict(named["change"])), files_now)
@@ -132,8 +134,8 @@ def _model_run(state: State, intent: Intent) -> RunCard | None:
 def _no_model(state: State, intent: Intent, what: str) -> Turn:
     spoken = intent.slots.get("run")
     if isinstance(spoken, int) and find_run(state, spoken) is None:
-        return Turn(state=state, replies=[replies.no_such_run(spoken, state.runs)])
-    return Turn(state=state, replies=[replies.no_finished_run(state.runs, what)])
+        return Turn(state=state, replies=[run_replies.no_such_run(spoken, state.runs)])
+    return Turn(state=state, replies=[run_replies.no_finished_run(state.runs, what)])
 
 
 def predict(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -145,7 +147,7 @@ def predict(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
     state = state.model_copy(update={"trying": True, "current_run": run.id})
     given = intent.slots.get("input")
     if not given or run.task.startswith(FILE_TASKS):  # these answer to a file that is added, not to words
-        return Turn(state=state, replies=[replies.try_now(run)])
+        return Turn(state=state, replies=[run_replies.try_now(run)])
     effect = Effect(kind="predict", arguments={"run": run.id, "inputs": [str(given)]})
     return Turn(state=state, effects=[effect])
 
@@ -162,9 +164,9 @@ def evaluate(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
     if run is None:
         return _no_model(state, intent, "score it on this or any other file")
     if file is None:
-        return Turn(state=state, replies=[replies.ask_evaluation_file()])
+        return Turn(state=state, replies=[run_replies.ask_evaluation_file()])
     effect = Effect(kind="evaluate", arguments={"run": run.id, "file": file.id})
-    return Turn(state=state, replies=[replies.evaluating(run, file)], effects=[effect])
+    return Turn(state=state, replies=[run_replies.evaluating(run, file)], effects=[effect])
 
 
 def export(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -177,9 +179,9 @@ def export(state: State, text: str, intent: Intent, files_now: tuple[FileCard, .
             state, intent, "download the model" + (f" as {form.upper()}" if form in ("onnx", "gguf") else "")
         )
     if form == "gguf" and run.task not in ("", "text-generation", "preference-tuning"):
-        return Turn(state=state, replies=[replies.gguf_not_for(run.task)])
+        return Turn(state=state, replies=[run_replies.gguf_not_for(run.task)])
     effect = Effect(kind="export", arguments={"run": run.id, "format": form})
-    return Turn(state=state, replies=[replies.exporting(form)], effects=[effect])
+    return Turn(state=state, replies=[run_replies.exporting(form)], effects=[effect])
 
 
 def publish(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -195,7 +197,7 @@ def publish(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
         effect = Effect(kind="publish", arguments={"run": run.id, "repo": repo or None, "kind": form or "model"})
         return Turn(state=state, replies=[Reply(text="I ask the Hub.")], effects=[effect])
     state = state.model_copy(update={"pending": f"publish:{form}:{repo or ''}"})
-    return Turn(state=state, replies=[replies.ask_publish(run, repo, form)])
+    return Turn(state=state, replies=[run_replies.ask_publish(run, repo, form)])
 
 
 def compare(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -204,13 +206,13 @@ def compare(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
     numbers = intent.slots.get("runs") or []
     for number in numbers:
         if find_run(state, number) is None:
-            return Turn(state=state, replies=[replies.no_such_run(number, state.runs)])
+            return Turn(state=state, replies=[run_replies.no_such_run(number, state.runs)])
     finished = [run for run in state.runs if run.status == "finished"]
     chosen = [run for run in state.runs if run.number in numbers] if numbers else finished[-2:]
     if len(chosen) < 2 or len(finished) < 2:
-        return Turn(state=state, replies=[replies.compare_needs_two(state.runs)])
+        return Turn(state=state, replies=[run_replies.compare_needs_two(state.runs)])
     effect = Effect(kind="compare", arguments={"runs": [run.id for run in chosen]})
-    return Turn(state=state, replies=[replies.comparing(chosen)], effects=[effect])
+    return Turn(state=state, replies=[run_replies.comparing(chosen)], effects=[effect])
 
 
 def delete_run(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -220,18 +222,20 @@ def delete_run(state: State, text: str, intent: Intent, files_now: tuple[FileCar
     spoken = intent.slots.get("run")
     run = find_run(state, spoken)
     if not state.runs:
-        return Turn(state=state, replies=[replies.no_runs()])
+        return Turn(state=state, replies=[run_replies.no_runs()])
     if spoken is None and len(state.runs) > 1 and state.current_run is None:
-        return Turn(state=state, replies=[replies.which_run(state.runs, "delete")])
+        return Turn(state=state, replies=[run_replies.which_run(state.runs, "delete")])
     if run is None:
-        return Turn(state=state, replies=[replies.no_such_run(spoken, state.runs)])
+        return Turn(state=state, replies=[run_replies.no_such_run(spoken, state.runs)])
     if (
         kind == "delete_run"
         and waiting == run.id
         and re.match(r"\W*(?:yes|yep|yeah|ok|okay|sure|do it|go ahead|please do|confirm|delete it)\b", text.casefold())
     ):
         return Turn(state=state, effects=[Effect(kind="delete_run", arguments={"run": run.id})])
-    return Turn(state=state.model_copy(update={"pending": f"delete_run:{run.id}"}), replies=[replies.ask_delete(run)])
+    return Turn(
+        state=state.model_copy(update={"pending": f"delete_run:{run.id}"}), replies=[run_replies.ask_delete(run)]
+    )
 
 
 # ---------------------------------------------------------------- what came of it
@@ -248,11 +252,13 @@ def answered(state: State, event: Answered) -> Turn:
     if event.effect == "measure":
         return plans.was_measured(state, data)
     if event.effect == "predict":
-        return Turn(state=state, replies=[replies.predictions(data.get("predictions") or [])])
+        return Turn(state=state, replies=[run_replies.predictions(data.get("predictions") or [])])
     if event.effect == "evaluate":
         return Turn(state=state, replies=[outcomes.evaluation(run, data, str(data.get("file") or "the file"))])
     if event.effect == "export":
-        return Turn(state=state, replies=[replies.files(data.get("files") or [], str(data.get("format") or "files"))])
+        return Turn(
+            state=state, replies=[run_replies.files(data.get("files") or [], str(data.get("format") or "files"))]
+        )
     if event.effect == "compare":
         return Turn(state=state, replies=[Reply(text=str(data.get("text") or ""), card="comparison", data=data)])
     if event.effect == "delete_run":
@@ -261,7 +267,7 @@ def answered(state: State, event: Answered) -> Turn:
         current = None if state.current_run == gone else state.current_run
         return Turn(
             state=state.model_copy(update={"runs": runs, "current_run": current}),
-            replies=[replies.deleted(data.get("number", gone))],
+            replies=[run_replies.deleted(data.get("number", gone))],
         )
     if event.effect == "publish":
         where = str(data.get("url") or data.get("repo") or "the Hub")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assistant.chat import figures, replies
+from assistant.chat import buttons, figures
 from assistant.chat.figures import Result
 from assistant.chat.next_step import Proposal, evidence, proposal
 from assistant.chat.turns import Option, Reply, RunCard
@@ -23,7 +23,7 @@ def report(run: RunCard, result: Result, plan: Plan | None = None) -> Reply:
     parts += [part for part in (_weak(result), _candidates(result), _cost(result), _next_line(result, plan)) if part]
     text = f"Run {run.number} is finished.\n\n" + "\n\n".join(parts)
     return Reply(
-        text=text, card="report", data={"run": run.id}, options=[replies.TRY, replies.DOWNLOAD, replies.IMPROVE]
+        text=text, card="report", data={"run": run.id}, options=[buttons.TRY, buttons.DOWNLOAD, buttons.IMPROVE]
     )
 
 
@@ -127,7 +127,7 @@ def improve(run: RunCard, result: Result, found: Proposal, *, planned: bool) -> 
     if planned:
         return Reply(text=f"{text} Here is the plan:")
     options = [Option(label=found.label, say=found.say)] if found.say else []
-    return Reply(text=text, options=[*options, replies.REPORT, *([] if found.say else [replies.CHECK])])
+    return Reply(text=text, options=[*options, buttons.REPORT, *([] if found.say else [buttons.CHECK])])
 
 
 # ---------------------------------------------------------------- a model in use
@@ -153,5 +153,5 @@ def evaluation(run: RunCard | None, data: Mapping[str, Any], file: str) -> Reply
         text=f"{head} {many(float(data.get('rows') or 0), 'row')} of `{safe(file)}`:\n\n" + "\n".join(lines),
         card=None,
         data=dict(data),
-        options=[replies.TRY],
+        options=[buttons.TRY],
     )

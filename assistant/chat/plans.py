@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from assistant.advise import catalog, tool
 from assistant.advise.draft import ASKED
-from assistant.chat import offers, replies, starter
+from assistant.chat import buttons, data_replies, offers, plan_replies, replies, starter
 from assistant.chat.intents import PSEUDO_PATHS, is_plan_path
 from assistant.chat.mentions import next_size
 from assistant.chat.turns import Effect, FileCard, Intent, Option, PlanPrepared, Reply, State, Turn
@@ -52,7 +52,7 @@ def request(state: State, text: str, wanted: Intent, files_now: Sequence[FileCar
     extra = _extra_replies(slots)
     if train is None:
         other = tool.by_words(text) if not slots.get("data.source") else None
-        extra = [*extra, replies.honest(other.text)] if other is not None else extra
+        extra = [*extra, plan_replies.honest(other.text)] if other is not None else extra
         turn = _without_file(state, wish, extra, pending)
         if pending.startswith(offers.GUIDE) and state.plan is None:
             last = turn.replies[-1]
@@ -71,14 +71,14 @@ def example_read(state: State, file: FileCard, name: str) -> Turn:
     fresh: dict[str, Any] = {"pending": None, "wish": {}, "plan": None, "goal": "", "problem": None, "nearest": {}}
     state = state.model_copy(update={"files": [*state.files, file][-10:], **fresh})
     turn = request(state, example(name).request, Intent(name="plan"), (file,), "")
-    return turn.model_copy(update={"replies": [replies.data_card(file), *turn.replies]})
+    return turn.model_copy(update={"replies": [data_replies.data_card(file), *turn.replies]})
 
 
 def hub_read(state: State, file: FileCard) -> Turn:
     """A data set of the Hub came: plan with it."""
     state = state.model_copy(update={"files": [*state.files, file][-10:], "pending": None})
     turn = _with_file(state, file, state.wish, [], "new", vague=True)
-    return turn.model_copy(update={"replies": [replies.data_card(file), *turn.replies]})
+    return turn.model_copy(update={"replies": [data_replies.data_card(file), *turn.replies]})
 
 
 def _is_vague(slots: dict[str, Any]) -> bool:
@@ -142,15 +142,15 @@ def _without_file(state: State, wish: dict[str, Any], extra: list[Reply], pendin
     state = state.model_copy(update={"plan": plan, "problem": None})
     dataset = wish.get("data.source")
     paths = [path for path in wish if path not in ("task", "problem", "data.source", *PSEUDO_PATHS)]
-    kept = replies.noted(plan, [path for path in paths if value_at(plan, path) is not None])
+    kept = plan_replies.noted(plan, [path for path in paths if value_at(plan, path) is not None])
     if dataset:
-        reply = replies.hub_dataset(str(dataset), plan.task, plan, kept)
+        reply = data_replies.hub_dataset(str(dataset), plan.task, plan, kept)
         effect = Effect(kind="read_hub", arguments={"dataset": str(dataset)})
         return Turn(state=state.model_copy(update={"pending": "hub:"}), replies=[*extra, reply], effects=[effect])
     if plan.task is None:
-        reply = replies.ask_what(None)
+        reply = data_replies.ask_what(None)
     else:
-        reply = replies.ask_for_file(plan.task, plan, kept, refused=pending.startswith("refused"))
+        reply = data_replies.ask_for_file(plan.task, plan, kept, refused=pending.startswith("refused"))
     return Turn(state=state, replies=[*extra, reply])
 
 
@@ -218,10 +218,10 @@ def _question(file: FileCard, wish: dict[str, Any], *, vague: bool) -> Reply | N
     task = wish.get("task")
     guesses = [guess for guess in file.guesses if guess.get("task")]
     if not guesses:
-        return replies.does_not_fit(file, task) if task else replies.out_of_scope("tabular")
+        return data_replies.does_not_fit(file, task) if task else replies.out_of_scope("tabular")
     fitting = [guess for guess in guesses if task in (None, guess["task"])]
     if not fitting:
-        return None if _columns_named(wish) else replies.does_not_fit(file, str(task))
+        return None if _columns_named(wish) else data_replies.does_not_fit(file, str(task))
     best = fitting[0]
     columns = (best.get("columns") or {}) | {
         path.removeprefix("data.columns."): value for path, value in wish.items() if path.startswith("data.columns.")
@@ -231,18 +231,18 @@ def _question(file: FileCard, wish: dict[str, Any], *, vague: bool) -> Reply | N
         and best["task"] != "token-classification"
         and not columns.get("label")
     ):
-        return replies.labels_missing(file, str(best["task"]), " ".join(best.get("evidence", [])[:1]))
+        return data_replies.labels_missing(file, str(best["task"]), " ".join(best.get("evidence", [])[:1]))
     if task is None and float(best.get("score", 0)) < SURE:
-        return replies.ask_what(file)
+        return data_replies.ask_what(file)
     rivals = _rivals(fitting, best)
     if vague and rivals and float(best.get("score", 0)) - max(float(guess["score"]) for guess in rivals) < 0.15:
         labels = [str(guess["columns"]["label"]) for guess in (best, *rivals)]
-        return replies.ask_which_label(file, labels)
+        return data_replies.ask_which_label(file, labels)
     if (
         task is None
         and len({guess["task"] for guess in guesses if float(guess.get("score", 0)) >= float(best["score"]) - 0.1}) > 1
     ):
-        return replies.ask_what(file)
+        return data_replies.ask_what(file)
     return None
 
 
@@ -287,16 +287,16 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
         update={"plan": after, "problem": event.problem, "nearest": event.nearest, "starter": event.starter}
     )
     if event.problem is not None:
-        options = [*_way_out(event.nearest), *([replies.UNDO] if why.startswith("change") else [])]
-        said.append(replies.cannot_run(after, event.problem, options, event.nearest))
+        options = [*_way_out(event.nearest), *([buttons.UNDO] if why.startswith("change") else [])]
+        said.append(plan_replies.cannot_run(after, event.problem, options, event.nearest))
         return Turn(state=state, replies=said)
-    card = replies.plan_card(after, event.estimate, event.advice, runnable=after.task in RUNNABLE_TASKS)
+    card = plan_replies.plan_card(after, event.estimate, event.advice, runnable=after.task in RUNNABLE_TASKS)
     if event.starter is not None:
         card = starter.offered(card, event.starter)
     said.append(card)
     other = _other_labels(state, after) if why.startswith("new") else []
     if other:
-        said.append(_keeping_options(replies.other_reading(other), card))
+        said.append(_keeping_options(plan_replies.other_reading(other), card))
     if why.endswith("+start"):
         return _start_at_once(state, said, event)
     return Turn(state=state, replies=said)
@@ -304,15 +304,15 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
 
 def _what_changed(state: State, before: Plan, after: Plan) -> str:
     paths = changed_paths(before, after)
-    text = replies.changes(before, after, paths)
+    text = plan_replies.changes(before, after, paths)
     file = _training_file(state)
     if file is not None and state.wish.get("preference") == "more accurate" and set(paths) <= {"training.max_minutes"}:
-        text += " " + replies.only_more_time(file.profile["rows"])
+        text += " " + plan_replies.only_more_time(file.profile["rows"])
     return text
 
 
 def _way_out(nearest: dict[str, Any]) -> list[Option]:
-    return [replies.NEAREST] if nearest else []
+    return [buttons.NEAREST] if nearest else []
 
 
 def _keeping_options(reply: Reply, card: Reply) -> Reply:
@@ -350,7 +350,7 @@ def _start_at_once(state: State, said: list[Reply], event: PlanPrepared) -> Turn
             Reply(
                 text="You asked me to start at once, but please read the note above first: say “start” if it is all "
                 "right.",
-                options=[replies.START, replies.EXPLAIN],
+                options=[buttons.START, buttons.EXPLAIN],
             )
         )
         return Turn(state=state, replies=said)
@@ -424,7 +424,7 @@ def change(state: State, text: str, wanted: Intent, files_now: Sequence[FileCard
     if not paths:
         if starts:
             return start(state)
-        return Turn(state=state, replies=extra or [replies.waiting(state.plan)])
+        return Turn(state=state, replies=extra or [plan_replies.waiting(state.plan)])
     if state.plan is None:
         return request(state, text, wanted, files_now, "")
     state = _as_test_file(state, paths)
@@ -455,11 +455,11 @@ def _change_draft(state: State, wish: dict[str, Any], extra: list[Reply]) -> Tur
     after = draft(wish)
     state = _remember(state.model_copy(update={"wishes": [*state.wishes[: len(state.history)], state.wish]}), before)
     state = state.model_copy(update={"wish": wish, "plan": after})
-    line = replies.changes(before, after, changed_paths(before, after))
+    line = plan_replies.changes(before, after, changed_paths(before, after))
     if wish.get("preference") and not changed_paths(before, after):
         line = f"Noted: {wish['preference']}. It shapes the plan as soon as I see your data."
     ask = (
-        f" Please upload the data: {replies._WANTED[after.task]}."
+        f" Please upload the data: {data_replies._WANTED[after.task]}."
         if after.task in TASKS
         else " What should the model learn?"
     )
@@ -474,7 +474,7 @@ def undo(state: State) -> Turn:
         state = state.model_copy(update={"files": files})
         whole = _training_file(state)
         if whole is not None:
-            said = [replies.unmended(whole)]
+            said = [data_replies.unmended(whole)]
             if state.plan is None or state.plan.base_model is None:
                 return Turn(state=state, replies=said)
             state = state.model_copy(update={"pending": "prepared:new"})
@@ -484,7 +484,7 @@ def undo(state: State) -> Turn:
         state = state.model_copy(update={"wish": wish, "pending": "prepared:new"})
         return Turn(state=state, effects=[prepare(state, last, wish)])
     if not state.history or state.plan is None:
-        return Turn(state=state, replies=[replies.nothing_to_undo()])
+        return Turn(state=state, replies=[plan_replies.nothing_to_undo()])
     before, after = state.plan, state.history[-1]
     wish = state.wishes[-1] if len(state.wishes) >= len(state.history) else state.wish
     files = _files_without_mended(state, after)
@@ -499,8 +499,8 @@ def undo(state: State) -> Turn:
             "files": files,
         }
     )
-    line = replies.undone(before, after, changed_paths(before, after))
-    options = [replies.START, replies.EXPLAIN] if after.base_model else []
+    line = plan_replies.undone(before, after, changed_paths(before, after))
+    options = [buttons.START, buttons.EXPLAIN] if after.base_model else []
     return Turn(state=state, replies=[Reply(text=line, options=options)])
 
 
@@ -527,7 +527,7 @@ def data_fixed(state: State, file: FileCard, code: str) -> Turn:
     old = _training_file(state)
     before = int(old.profile.get("rows") or 0) if old else 0
     state = state.model_copy(update={"files": [*state.files, file][-10:], "pending": None})
-    said = [replies.fixed(file, before, code)]
+    said = [data_replies.fixed(file, before, code)]
     if state.plan is None or state.plan.base_model is None:
         return Turn(state=state, replies=said)
     state = state.model_copy(update={"pending": f"prepared:fix:{code}"})
@@ -569,12 +569,12 @@ def measure(state: State) -> Turn:
     """A few real steps before the start, to correct the estimate."""
     plan, train = state.plan, _training_file(state)
     if plan is None or train is None or plan.gaps() or plan.task not in RUNNABLE_TASKS:
-        return Turn(state=state, replies=[replies.gaps(plan.gaps() if plan is not None else ["data.source"])])
+        return Turn(state=state, replies=[plan_replies.gaps(plan.gaps() if plan is not None else ["data.source"])])
     if state.problem is not None:
         options = _way_out(state.nearest)
-        return Turn(state=state, replies=[replies.cannot_run(plan, state.problem, options, state.nearest)])
+        return Turn(state=state, replies=[plan_replies.cannot_run(plan, state.problem, options, state.nearest)])
     arguments = {"plan": plan.model_dump(mode="json"), "file": train.id}
-    return Turn(state=state, replies=[replies.measuring()], effects=[Effect(kind="measure", arguments=arguments)])
+    return Turn(state=state, replies=[plan_replies.measuring()], effects=[Effect(kind="measure", arguments=arguments)])
 
 
 def was_measured(state: State, data: dict[str, Any]) -> Turn:
@@ -583,7 +583,7 @@ def was_measured(state: State, data: dict[str, Any]) -> Turn:
     if plan is None or plan.fingerprint() != data.get("plan"):
         return Turn(state=state, replies=[Reply(text=str(data.get("text") or ""))])
     plan = plan.changed({"compute.expected_seconds": data.get("expected_seconds")})
-    said = replies.measured(plan, str(data.get("text") or ""), data.get("estimate") or {})
+    said = plan_replies.measured(plan, str(data.get("text") or ""), data.get("estimate") or {})
     return Turn(state=state.model_copy(update={"plan": plan}), replies=[said])
 
 
@@ -595,20 +595,22 @@ def start(state: State) -> Turn:
     plan = state.plan
     if plan is None or (plan.task is None and not state.files):
         if plan is not None and plan.data.source:
-            return Turn(state=state, replies=[replies.gaps(["task", "data.source"])])
-        return Turn(state=state, replies=[replies.plan_first()])
+            return Turn(state=state, replies=[plan_replies.gaps(["task", "data.source"])])
+        return Turn(state=state, replies=[plan_replies.plan_first()])
     if plan.task is not None and plan.task not in RUNNABLE_TASKS:
-        return Turn(state=state, replies=[Reply(text=replies.not_runnable(plan.task), options=[replies.EXPLAIN])])
+        return Turn(state=state, replies=[Reply(text=plan_replies.not_runnable(plan.task), options=[buttons.EXPLAIN])])
     if state.problem is not None:
-        options = [*_way_out(state.nearest), *([replies.UNDO] if state.history else [])]
-        return Turn(state=state, replies=[replies.cannot_run(plan, state.problem, options, state.nearest)])
+        options = [*_way_out(state.nearest), *([buttons.UNDO] if state.history else [])]
+        return Turn(state=state, replies=[plan_replies.cannot_run(plan, state.problem, options, state.nearest)])
     if state.starter is not None:
         return starter.needed_first(state)
     missing = plan.gaps()
     if missing or _training_file(state) is None:
-        return Turn(state=state, replies=[replies.gaps(missing or ["data.source"])])
+        return Turn(state=state, replies=[plan_replies.gaps(missing or ["data.source"])])
     before = sum(run.status in ("queued", "running") for run in state.runs)
     effect = Effect(kind="start_run", arguments={"plan": plan.model_dump(mode="json")})
     return Turn(
-        state=state.model_copy(update={"pending": "run:start"}), replies=[replies.starting(before)], effects=[effect]
+        state=state.model_copy(update={"pending": "run:start"}),
+        replies=[plan_replies.starting(before)],
+        effects=[effect],
     )

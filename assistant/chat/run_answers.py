@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assistant.chat import figures, replies
+from assistant.chat import buttons, figures
 from assistant.chat.figures import Result, metric_name
 from assistant.chat.turns import Option, Reply, RunCard
 from assistant.chat.wording import BASELINES, duration, figure, listed, many, percent, safe, size, with_interval
@@ -100,7 +100,7 @@ def answer(topic: str, run: RunCard, result: Result) -> Reply:
     }
     asked = float(detail) if detail else None
     text = texts[name](result) if name in texts else is_it_good(result, asked)
-    options = [replies.REPORT, replies.IMPROVE]
+    options = [buttons.REPORT, buttons.IMPROVE]
     if name in TOPICS:
         options.append(Option(label="What does that mean?", say=f"what is {TOPICS[name].replace('-', ' ')}?"))
     return Reply(text=f"Run {run.number}: {text}", options=options)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from assistant.advise import catalog
-from assistant.chat import replies
+from assistant.chat import buttons, replies
 from assistant.chat.intents import intent
 from assistant.chat.turns import Answered, Effect, FileCard, Intent, Option, Reply, State, Turn
 
@@ -71,7 +71,7 @@ def offered(card: Reply, starter: dict[str, Any]) -> Reply:
         f"({much}), from where this machine gets its Python packages: say “{SAY}”."
     )
     button = Option(label=f"Download {title} ({much})", say=SAY)
-    kept = [option for option in card.options if option != replies.START]
+    kept = [option for option in card.options if option != buttons.START]
     before = str(card.data.get("note") or "")
     data = {**card.data, "note": f"{before} {note}".strip()}
     return card.model_copy(update={"text": f"{card.text}\n\n{note}", "options": [button, *kept], "data": data})

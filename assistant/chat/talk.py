@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assistant.chat import answers, outcomes, plans, replies, run_answers
+from assistant.chat import answers, buttons, outcomes, plans, run_answers, run_replies
 from assistant.chat.next_step import proposal
 from assistant.chat.turns import Effect, FileCard, Intent, Reply, RunCard, RunChanged, State, Turn
 
@@ -37,12 +37,12 @@ def _ask(state: State, run: RunCard, kind: str, why: str, said: Sequence[Reply] 
 def _named_but_unknown(state: State, intent: Intent) -> Reply | None:
     spoken = intent.slots.get("run")
     if isinstance(spoken, int) and find_run(state, spoken) is None:
-        return replies.no_such_run(spoken, state.runs)
+        return run_replies.no_such_run(spoken, state.runs)
     return None
 
 
 def _missing(state: State, intent: Intent) -> Turn:
-    return Turn(state=state, replies=[_named_but_unknown(state, intent) or replies.no_runs()])
+    return Turn(state=state, replies=[_named_but_unknown(state, intent) or run_replies.no_runs()])
 
 
 def status(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -60,7 +60,7 @@ def stop(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...
     del files_now, pending
     run = find_run(state, intent.slots.get("run"), LIVE)
     if state.trying and (run is None or re.search(r"\btry", text, re.IGNORECASE)):
-        return Turn(state=state.model_copy(update={"trying": False}), replies=[replies.trying_over()])
+        return Turn(state=state.model_copy(update={"trying": False}), replies=[run_replies.trying_over()])
     if run is None or run.status not in LIVE:
         unknown = _named_but_unknown(state, intent)
         return Turn(state=state, replies=[unknown or Reply(text="There is nothing to stop: no run is at work.")])
@@ -75,7 +75,7 @@ def resume(state: State, text: str, intent: Intent, files_now: tuple[FileCard, .
         live = find_run(state, None, LIVE)
         if live is not None:
             return Turn(
-                state=state, replies=[Reply(text=f"Run {live.number} is at work already.", options=[replies.STATUS])]
+                state=state, replies=[Reply(text=f"Run {live.number} is at work already.", options=[buttons.STATUS])]
             )
         unknown = _named_but_unknown(state, intent)
         return Turn(state=state, replies=[unknown or Reply(text="There is no stopped run to go on with.")])
@@ -91,7 +91,7 @@ def report(state: State, text: str, intent: Intent, files_now: tuple[FileCard, .
     run = find_run(state, spoken, ("finished",) if spoken in (None, "last") else ()) or find_run(state, spoken)
     if run is None:
         unknown = _named_but_unknown(state, intent)
-        return Turn(state=state, replies=[unknown or replies.no_finished_run(state.runs, "see its report")])
+        return Turn(state=state, replies=[unknown or run_replies.no_finished_run(state.runs, "see its report")])
     return _ask(state, run, "report", "report")
 
 
@@ -106,19 +106,19 @@ def improve(state: State, text: str, intent: Intent, files_now: tuple[FileCard, 
             "No run has finished yet, so there are no mistakes to learn from. I can make the plan itself more "
             "thorough: it will take longer."
         )
-        return Turn(state=state, replies=[Reply(text=said, options=[replies.ACCURATE, replies.START])])
+        return Turn(state=state, replies=[Reply(text=said, options=[buttons.ACCURATE, buttons.START])])
     said = (
         "There is no finished run here to improve. In general more and cleaner labelled rows help most, then "
         "training more layers, then "
         "a larger model. Add your data and say what the model should learn, and I look at what would help."
     )
-    return Turn(state=state, replies=[Reply(text=said, options=[replies.HELP])])
+    return Turn(state=state, replies=[Reply(text=said, options=[buttons.HELP])])
 
 
 def list_runs(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
     """All runs."""
     del text, intent, files_now, pending
-    return Turn(state=state, replies=[replies.run_list(state.runs) if state.runs else replies.no_runs()])
+    return Turn(state=state, replies=[run_replies.run_list(state.runs) if state.runs else run_replies.no_runs()])
 
 
 def explain(state: State, text: str, intent: Intent, files_now: tuple[FileCard, ...], pending: str) -> Turn:
@@ -176,17 +176,17 @@ def _improved(state: State, event: RunChanged, result: dict[str, Any]) -> Turn:
 def _told(why: str, event: RunChanged) -> Reply:
     run, view, result = event.run, event.view, event.result
     if why in ("start", "resume") and run.status in LIVE:
-        return replies.run_began(run)
+        return run_replies.run_began(run)
     if why == "stop":
-        return replies.stopping(run)
+        return run_replies.stopping(run)
     if why.startswith("question:") and result:
         return run_answers.answer(why.removeprefix("question:"), run, result)
     if why == "status" and run.status != "failed":
-        return replies.run_status(run, view)
+        return run_replies.run_status(run, view)
     if run.status == "finished" and result:
         return outcomes.report(run, result, event.plan)
     if run.status == "failed":
-        return replies.failed(run, view)
+        return run_replies.failed(run, view)
     if run.status in ("cancelled", "interrupted"):
-        return replies.cancelled(run, view)
-    return replies.run_status(run, view)
+        return run_replies.cancelled(run, view)
+    return run_replies.run_status(run, view)
