@@ -109,8 +109,8 @@ def read_study(plan: Plan, run: RunContext, reader: Reader = conversations.read)
     return LanguageStudy(
         examples=examples + (own or []),
         train=parts.train,
-        validation=_at_most(parts.validation, MOST_VALIDATION, chance),
-        test=_at_most(test, MOST_TEST, chance, run),
+        validation=at_most(parts.validation, MOST_VALIDATION, chance),
+        test=at_most(test, MOST_TEST, chance, run),
         own_test=own is not None,
     )
 
@@ -140,7 +140,8 @@ def _together(examples: list[Example]) -> list[Any]:
     return [key if key and counts[key] <= SAME_QUESTION * len(asked) else None for key in asked]
 
 
-def _at_most(rows: NDArray[Any], most: int, chance: np.random.Generator, run: RunContext | None = None) -> NDArray[Any]:
+def at_most(rows: NDArray[Any], most: int, chance: np.random.Generator, run: RunContext | None = None) -> NDArray[Any]:
+    """Some of the rows, drawn by chance; with a run, the report says so."""
     if len(rows) <= most:
         return rows
     if run is not None:
