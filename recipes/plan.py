@@ -93,6 +93,16 @@ class Data(Strict):
     label_separator: Annotated[
         str | None, Field(max_length=5, description="multi-label: what separates labels inside one cell")
     ] = None
+    prefix: Annotated[
+        str | None,
+        Field(
+            max_length=200, description="text to text: words put before each text, as T5 was trained with "
+            "(“summarize: ”); None: those of the base model, empty: none"
+        ),
+    ] = None  # fmt: skip
+    languages: Annotated[
+        tuple[str, str] | None, Field(description="a translation's two languages, from and to, as (en, de)")
+    ] = None
 
 
 class Training(Strict):
@@ -227,6 +237,8 @@ class Plan(Strict):
             words = [role for role in ("tokens", "text") if self.data.columns.get(role)]
             missing += [] if words else ["data.columns.tokens"]
             missing += [] if self.data.columns.get("tags") else ["data.columns.tags"]
+        if self.task == "text2text-generation":
+            missing += [f"data.columns.{role}" for role in ("source", "target") if not self.data.columns.get(role)]
         if self.task == "automatic-speech-recognition":
             missing += [f"data.columns.{role}" for role in ("audio", "transcript") if not self.data.columns.get(role)]
         if self.method.name == "last_layers" and self.method.layers is None:

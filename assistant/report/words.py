@@ -29,7 +29,11 @@ METRICS = {
     "general_wer": "Wrong words in other speech",
     "exact_match": "Right word for word",
     "json_valid": "Valid JSON",
+    "rouge_1": "Words shared with the expected text (ROUGE-1)",
+    "rouge_2": "Pairs of words shared with the expected text (ROUGE-2)",
     "rouge_l": "Words shared with the expected answer (ROUGE-L)",
+    "chrf": "Groups of letters shared with the expected text (chrF)",
+    "bleu": "Groups of words shared with the expected text (BLEU)",
     "reward_accuracy": "Pairs ordered as people did",
     "margin": "Margin between the two answers",
     "entity_f1": "F1 of whole entities",
@@ -41,6 +45,7 @@ METRICS = {
 SHARES = {
     "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
     "reward_accuracy", "wer", "cer", "general_wer", "entity_f1", "entity_precision", "entity_recall", "word_accuracy",
+    "rouge_1", "rouge_2", "chrf", "bleu",
 }  # fmt: skip
 #: Metrics of which less is better.
 ERRORS = {"mae", "rmse", "mse", "wer", "cer", "general_wer", "loss", "perplexity", "hamming_loss"}
@@ -58,6 +63,9 @@ BASELINES = {
     "longer": "Always the longer answer",
     "most_frequent_tag": "Each word's most frequent tag",
     "crf": "Random field on spelling (CRF)",
+    "copied": "The text as it is",
+    "first_words": "The first words of the text",
+    "nearest_row": "The answer of the most similar row",
 }
 METHODS = {
     "head": "new last layer only",

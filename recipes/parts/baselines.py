@@ -36,6 +36,9 @@ NAMES = {
     "few_shot": "the untuned model with examples in its prompt",
     "most_frequent_tag": "giving each word its most frequent tag",
     "crf": "a conditional random field on spelling (CRF)",
+    "copied": "copying the text as it is",
+    "first_words": "the first words of the text",
+    "nearest_row": "the answer of the most similar row learned from",
 }
 #: Names that differ where the answer is a number.
 NUMBER_NAMES = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +20,12 @@ from recipes.parts.chat_format import Encoded
 from recipes.parts.metrics import FIGURES
 from recipes.parts.resample import bootstrap, by_group, group_numbers, proportion
 from recipes.parts.sentences import count, p_value
+from recipes.parts.text_metrics import rouge_l
 from recipes.parts.verdict import ALPHA, FEW_ROWS, Comparison, compare_columns
 
 BLUNT = 0.10  #: an undecided difference that is known no better than this (loss a token) says nothing
 SHORT_ANSWER = 40  #: characters: answers this short can be right word for word
 SHORT_SHARE, JSON_SHARE = 0.8, 0.9  #: share of the answers that must be short, or JSON, to be judged so
-LONGEST_COMPARED = 400  #: words of an answer that are compared
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -176,18 +174,3 @@ def _same(mine: str, right: str) -> bool:
     if is_json(mine) and is_json(right):
         return bool(json.loads(mine) == json.loads(right))
     return " ".join(mine.split()).casefold().rstrip(".") == " ".join(right.split()).casefold().rstrip(".")
-
-
-def rouge_l(mine: str, right: str) -> float:
-    """F1 of the longest common sequence of words (Lin 2004), 0 to 1."""
-    one = _WORD.findall(mine.casefold())[:LONGEST_COMPARED]
-    two = _WORD.findall(right.casefold())[:LONGEST_COMPARED]
-    if not one or not two:
-        return float(one == two)
-    row = [0] * (len(two) + 1)
-    for word in one:
-        before = row
-        row = [0]
-        for place, other in enumerate(two):
-            row.append(before[place] + 1 if word == other else max(before[place + 1], row[-1]))
-    return 2 * row[-1] / (len(one) + len(two))

@@ -59,6 +59,12 @@ HIGHER_IS_BETTER = {
     "entity_precision": True,
     "entity_recall": True,
     "word_accuracy": True,
+    "exact_match": True,
+    "rouge_1": True,
+    "rouge_2": True,
+    "rouge_l": True,
+    "chrf": True,
+    "bleu": True,
 }
 
 #: The figures that can decide, by problem: those that can be resampled in pairs.
@@ -359,6 +365,25 @@ def _correlation(sums: Floats) -> Floats:
     return np.asarray(np.where(spread > 0, (product - left * right / rows) / np.sqrt(np.maximum(spread, 1e-300)), 0.0))
 
 
+def _chrf(sums: Floats) -> Floats:
+    """chrF (Popović 2015) as sacrebleu computes it: groups of 1 to 6 letters, recall counting twice as much."""
+    said, true, same = (sums[:, place::3] for place in range(3))
+    counted = (said > 0) & (true > 0)
+    precision, recall = (_mean_where(_ratio(same, whole), counted) for whole in (said, true))
+    return _ratio(5 * precision * recall, 4 * precision + recall)
+
+
+def _bleu(sums: Floats) -> Floats:
+    """BLEU (Papineni 2002) as sacrebleu computes it: groups of 1 to 4 words, exponential smoothing."""
+    said, true, same, whole = sums[:, 0], sums[:, 1], sums[:, 2:6], sums[:, 6:10]
+    halved = 2.0 ** -np.cumsum(same == 0, axis=1)
+    precision = _ratio(np.where(same == 0, halved, same), whole)
+    with np.errstate(divide="ignore"):
+        mean = np.exp(np.log(precision).mean(axis=1))
+    short = np.exp(np.minimum(0.0, 1 - _ratio(true, said)))
+    return np.asarray(np.where(same.any(axis=1), short * mean, 0.0))
+
+
 #: From sums over rows to the figure; the columns are those of `columns_of`.
 FIGURES: dict[str, Figure] = {
     "accuracy": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
@@ -383,4 +408,7 @@ FIGURES: dict[str, Figure] = {
     "wer": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # wrong words, words
     "cer": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
     "mean": lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1),  # summed values, rows
+    **dict.fromkeys(("exact_match", "rouge_1", "rouge_2", "rouge_l"), lambda sums: _ratio(sums[:, 0], sums[:, 1])),
+    "chrf": _chrf,
+    "bleu": _bleu,
 }

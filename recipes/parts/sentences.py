@@ -26,6 +26,12 @@ _MEASURED = {
     "entity_precision": ("of the entities it finds, ", " are right"),
     "entity_recall": ("of the entities, ", " are found"),
     "word_accuracy": ("", " of the words get the right tag"),
+    "exact_match": ("", " are written word for word as expected"),
+    "rouge_1": ("what it writes shares ", " of the words with the expected texts (ROUGE-1)"),
+    "rouge_2": ("what it writes shares ", " of the pairs of words with the expected texts (ROUGE-2)"),
+    "rouge_l": ("what it writes shares ", " of the words, in order, with the expected texts (ROUGE-L)"),
+    "chrf": ("what it writes shares ", " of the groups of letters with the expected texts (chrF)"),
+    "bleu": ("what it writes shares ", " of the groups of words with the expected texts (BLEU)"),
 }
 #: metric -> its name in a table.
 METRIC_NAMES = {
@@ -50,7 +56,11 @@ METRIC_NAMES = {
     "cer": "characters that are wrong (CER)",
     "general_wer": "words that are wrong in other speech",
     "exact_match": "answers word for word right",
+    "rouge_1": "words shared with the expected text (ROUGE-1)",
+    "rouge_2": "pairs of words shared with the expected text (ROUGE-2)",
     "rouge_l": "words shared with the expected answer, in order (ROUGE-L)",
+    "chrf": "groups of letters shared with the expected text (chrF)",
+    "bleu": "groups of words shared with the expected text (BLEU)",
     "json_valid": "answers that are valid JSON",
     "reward_accuracy": "pairs in which it likes the better answer more",
     "margin": "margin between the two answers",
