@@ -30,6 +30,7 @@ from recipes.parts import (
     hearing,
     judging,
     methods,
+    model_files,
     speech_card,
     speech_loading,
     speech_metrics,
@@ -162,11 +163,6 @@ def settle_precision(
     plan: Plan, model: SpeechModel, sounds: Sounds, place: Device, run: RunContext
 ) -> checkpoints.Memory:
     """Find the fastest safe precision; it is remembered, so that a resumed run computes alike."""
-    folder = run.directory / "checkpoints"
-    memory: checkpoints.Memory = run.on_main(lambda: checkpoints.Memory.load(folder))
-    if memory.precision and memory.device == place.name:
-        place.use(memory.precision)  # type: ignore[arg-type]
-        return memory
     rows = list(range(min(2, len(sounds))))
 
     def forward() -> Any:
@@ -175,10 +171,7 @@ def settle_precision(
         return body(**batch)[0].float().mean(1).cpu().numpy()
 
     with model.reading(window_for(float(sounds_seconds(sounds, model)[rows].max()), model)):
-        place.use(device.choose_precision(plan.compute.precision, place, forward, run))
-    memory.precision, memory.device = place.precision, place.name
-    run.on_main(lambda: memory.save(folder))
-    return memory
+        return model_files.settle_precision(plan.compute.precision, forward, place, run)
 
 
 def sounds_seconds(sounds: Sounds, model: SpeechModel) -> NDArray[np.float64]:
@@ -285,12 +278,10 @@ class KeptEncoder:
 def make_job(work: Work, before: Before) -> Job:
     """What is trained on what, and the forecast of the memory it takes."""
     study, run = work.study, work.run
-    learned = np.concatenate([study.train, study.validation])
-    window = window_for(float(study.seconds[learned].max()), work.model)
-    if isinstance(work.model, Whisper) and work.model.kept is not None:
-        window = work.model.longest  # the encoder's states are there for the whole of it
     rows = rows_at_once(work.plan, run, work.place)
-    whole = work.model.longest if isinstance(work.model, Whisper) else window  # of some batches
+    learned = np.concatenate([study.train, study.validation])
+    longest = window_for(float(study.seconds[learned].max()), work.model)
+    whole = work.model.longest if isinstance(work.model, Whisper) else longest  # of some batches
     peak = predicted_peak_bytes(work, rows, whole)
     run.predicted_peak_bytes, run.rows_in_memory = peak, rows
     run.write(Estimate(predicted_peak_bytes=peak))
@@ -300,11 +291,11 @@ def make_job(work: Work, before: Before) -> Job:
         sounds=work.sounds,
         labels=work.labels,
         texts=study.texts,
+        seconds=study.seconds,
         train=study.train,
         validation=validation,
         normal=work.normal,
         metric=work.metric,
-        window=window,
         most=work.most,
         reserve_seconds=SAVING_SECONDS + before.seconds,
     )
@@ -448,13 +439,7 @@ def save_and_verify(work: Work) -> None:
     found = logits(work, speech_loading.load_saved(folder, work.place), rows)
     tolerance = (2e-3 if work.place.precision == "float32" else 5e-2) * max(1.0, float(np.abs(expected).max()))
     apart = float(np.abs(found - expected).max()) if found.shape == expected.shape else math.inf
-    if not apart <= tolerance:
-        raise RecipeError(
-            "verification-failed",
-            f"The saved model answers differently from the one that was trained: apart by {apart:.3g}.",
-            "Both must give the same answers, or the figures would not hold for the saved model.",
-            "Start the run again; if it happens again, choose another base model and report it.",
-        )
+    model_files.check_same(apart, tolerance)
 
 
 def logits(work: Work, model: SpeechModel, rows: list[int]) -> NDArray[np.float32]:

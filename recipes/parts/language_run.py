@@ -25,6 +25,7 @@ from recipes.parts import (
     language_figures,
     language_model,
     language_study,
+    model_files,
     verdict,
 )
 from recipes.parts.chat_format import Encoded
@@ -112,11 +113,6 @@ def settle_precision(
     """Find the fastest safe precision; it is remembered, so that a resumed run computes alike."""
     import torch
 
-    folder = run.directory / "checkpoints"
-    memory: checkpoints.Memory = run.on_main(lambda: checkpoints.Memory.load(folder))
-    if memory.precision and memory.device == place.name:
-        place.use(memory.precision)  # type: ignore[arg-type]
-        return memory
     few = [encoded.ids[row][:TRIAL_TOKENS] for row in np.argsort(-encoded.lengths)[:TRIAL_ROWS]]
     ids = torch.from_numpy(chat_format.padded(few, few, 0)["input_ids"]).to(place.torch_device)
     shortest = min(len(each) for each in few)
@@ -128,10 +124,7 @@ def settle_precision(
     wish: str = plan.compute.precision
     if wish == "auto" and place.torch_device.type == "cuda":
         wish = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    place.use(device.choose_precision(wish, place, forward, run))
-    memory.precision, memory.device = place.precision, place.name
-    run.on_main(lambda: memory.save(folder))
-    return memory
+    return model_files.settle_precision(wish, forward, place, run)
 
 
 def tokens_of(encoded: Encoded, rows: NDArray[Any]) -> NDArray[np.int64]:
@@ -231,14 +224,7 @@ def save_and_verify(work: Work) -> None:
         found = answer_losses(language_model.load_saved(folder, place), work.encoded, rows, place)
         apart = float(np.abs(found - expected).max())
         allowed = (2e-3 if place.precision == "float32" else 5e-2) * max(1.0, float(np.abs(expected).max()))
-    if not apart <= allowed:
-        raise RecipeError(
-            "verification-failed",
-            f"The saved model answers differently from the one that was trained: apart by {apart:.3g}, where "
-            f"{allowed:.3g} is allowed.",
-            "Both must give the same answers, or the figures would not hold for the saved model.",
-            "Start the run again; if it happens again, choose another base model and report it.",
-        )
+    model_files.check_same(apart, allowed)
 
 
 def complete(work: Work, result: Result) -> Result:

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -21,9 +20,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipes.parts import checkpoints, methods
+from recipes.parts import methods, model_files
 from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError, cannot_load, no_model
+from recipes.parts.model_files import ADAPTER_FILE
 from recipes.parts.speech_models import (
     ROWS_A_BATCH,
     Letters,
@@ -36,7 +36,6 @@ from recipes.parts.speech_models import (
 from recipes.parts.starter import check_reachable, resolve
 from recipes.plan import Method
 
-ADAPTER_FILE = "adapter_config.json"
 ANOTHER_MODEL = "Choose Whisper (openai/whisper-tiny, -base, -small, …), wav2vec2, HuBERT or XLS-R."
 
 # Loading
@@ -279,27 +278,7 @@ def _add_adapters(model: SpeechModel, method: Method) -> None:
 
 def save(model: SpeechModel, folder: Path) -> None:
     """Write the model (of a LoRA run, the adapter) and its processor, whole or not at all."""
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    config = model.bare.config
-    zero = {key: getattr(config, key) for key in model.dropout}
-    for key, value in model.dropout.items():  # zero only served our own training
-        setattr(config, key, value)
-    try:
-        if model.adapter:
-            # The vocabulary is never resized here; asking PEFT to check would look the base model up on the Hub.
-            model.module.save_pretrained(partial, save_embedding_layers=False)
-            config.save_pretrained(partial)
-            if model.bare.can_generate():
-                model.bare.generation_config.save_pretrained(partial)
-        else:
-            model.module.save_pretrained(partial)
-    finally:
-        for key, value in zero.items():
-            setattr(config, key, value)
-    model.processor.save_pretrained(partial)
-    checkpoints.replace_folder(partial, folder)
+    model_files.write(model.module, model.bare, model.processor, model.dropout, folder)
 
 
 def load_saved(folder: Path, place: Device) -> SpeechModel:
