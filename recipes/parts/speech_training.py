@@ -2,8 +2,8 @@
 
 outcome = fine_tune(job, settings, run, place, memory, folder)      the best state is loaded into the model
 
-While it learns, Whisper mostly hears a window as long as the longest recording instead of thirty seconds: the silence
-that fills the rest up costs as much as speech. Every fourth time it hears the whole window all the same, because
+While it learns, Whisper mostly hears a window as long as the longest recording of a batch instead of thirty seconds:
+the silence that fills the rest up costs as much as speech. Now and then it hears the whole window all the same, because
 everything that is reported is heard with the whole one, as plain transformers does, and as it will be used.
 """
 
@@ -30,7 +30,7 @@ from recipes.parts.speech_models import IGNORED, Sounds, SpeechModel
 from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Settings, Steady, Watch
 
 NO_DECAY = ("bias", "layer_norm.weight", "norm.weight")
-WINDOW_STEP = 2.0  # seconds: windows are whole multiples of it
+WINDOW_STEP = 1.0  # seconds: windows are whole multiples of it
 WINDOW_MARGIN = 0.5  # seconds of silence after the longest recording
 WHOLE = 0.25  # share of the batches that are heard with the whole window
 EVALUATED = 64  # validation recordings that are written down at each evaluation
@@ -42,8 +42,7 @@ class Job:
 
     Attributes:
         sounds: of all rows; labels: what the model shall write for each; texts: the transcripts.
-        train, validation: row indices.
-        window: seconds that the model hears of most batches while it learns.
+        seconds: length of each recording; train, validation: row indices.
         most: tokens that are written for a recording at most.
         reserve_seconds: time to leave for judging and saving.
     """
@@ -52,11 +51,11 @@ class Job:
     sounds: Sounds
     labels: list[list[int]]
     texts: list[str]
+    seconds: NDArray[np.float64]
     train: NDArray[Any]
     validation: NDArray[Any]
     normal: Normaliser
     metric: str
-    window: float
     most: int
     reserve_seconds: float = 0.0
 
@@ -131,7 +130,8 @@ def collate(job: Job, sampler: LikeLengthBatches) -> Callable[[list[int]], dict[
     def make(places: list[int]) -> dict[str, torch.Tensor]:
         rows = [int(job.train[place if place >= 0 else ~place]) for place in places]
         whole = np.random.default_rng((sampler.seed, sampler.epoch, *rows)).random() < WHOLE
-        with job.model.reading(job.model.longest if whole else job.window):
+        window = job.model.longest if whole else window_for(float(job.seconds[rows].max()), job.model)
+        with job.model.reading(window):
             batch = job.model.inputs(job.sounds, rows)
         batch["labels"] = filled(
             [job.labels[row] if place >= 0 else [] for row, place in zip(rows, places, strict=True)]
@@ -148,9 +148,9 @@ def window_for(longest_seconds: float, model: SpeechModel) -> float:
 
 
 def costs(job: Job) -> NDArray[np.int64]:
-    """What rows are sorted into batches by, shape (rows,): Whisper pads sound to the window, so the text's length."""
+    """What rows are sorted into batches by, shape (rows,): for Whisper whole windows, so that batches still differ."""
     if job.model.kind == "whisper":
-        return np.array([len(each) for each in job.labels], dtype=np.int64)
+        return np.ceil(job.seconds / WINDOW_STEP).astype(np.int64)
     return job.sounds.lengths
 
 
