@@ -239,6 +239,12 @@ class Plan(Strict):
             missing += [] if self.data.columns.get("tags") else ["data.columns.tags"]
         if self.task == "text2text-generation":
             missing += [f"data.columns.{role}" for role in ("source", "target") if not self.data.columns.get(role)]
+        if self.task == "question-answering":
+            wanted = ("question", "context", "answers")
+            missing += [f"data.columns.{role}" for role in wanted if not self.data.columns.get(role)]
+        if self.task == "sentence-similarity":
+            pair = ("anchor", "positive") if self.data.columns.get("anchor") else ("sentence1", "sentence2")
+            missing += [f"data.columns.{role}" for role in pair if not self.data.columns.get(role)]
         if self.task == "automatic-speech-recognition":
             missing += [f"data.columns.{role}" for role in ("audio", "transcript") if not self.data.columns.get(role)]
         if self.method.name == "last_layers" and self.method.layers is None:

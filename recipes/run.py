@@ -30,8 +30,10 @@ RECIPES = {
     "image-classification": "recipes.image_classification",
     "text-classification": "recipes.text_classification",
     "token-classification": "recipes.token_classification",
+    "question-answering": "recipes.question_answering",
     "text-generation": "recipes.text_generation",
     "preference-tuning": "recipes.preference_tuning",
+    "sentence-similarity": "recipes.sentence_similarity",
     "audio-classification": "recipes.audio_classification",
     "automatic-speech-recognition": "recipes.automatic_speech_recognition",
 }

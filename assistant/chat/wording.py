@@ -93,10 +93,12 @@ METRICS: dict[str, str] = {
     "entity_precision": "precision of entities",
     "entity_recall": "recall of entities",
     "word_accuracy": "words with the right tag",
+    "answer_f1": "F1 of the words of its answers",
+    "exact_match": "answers word for word right",
 }
 _SHARES = (
     "accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer", "general_wer", "entity_f1",
-    "entity_precision", "entity_recall", "word_accuracy",
+    "entity_precision", "entity_recall", "word_accuracy", "answer_f1", "exact_match",
 )  # fmt: skip
 BASELINES: dict[str, str] = {
     "majority": "always the most frequent answer",
@@ -110,6 +112,9 @@ BASELINES: dict[str, str] = {
     "longer": "always the longer answer",
     "most_frequent_tag": "each word's most frequent tag",
     "crf": "a conditional random field on spelling (CRF)",
+    "alike_sentence": "the sentence most like the question",
+    "span_regression": "a regression on pieces of the text",
+    "never_answering": "always saying that there is no answer",
     "mean": "always the mean",
     "median": "always the median",
 }

@@ -40,11 +40,13 @@ METRICS = {
     "entity_precision": "Entities found that are right (precision)",
     "entity_recall": "Entities that are found (recall)",
     "word_accuracy": "Words with the right tag",
+    "answer_f1": "Words shared with the right answer (F1)",
 }
 #: Metrics that are shares of rows and read best as a percentage.
 SHARES = {
     "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
     "reward_accuracy", "wer", "cer", "general_wer", "entity_f1", "entity_precision", "entity_recall", "word_accuracy",
+    "answer_f1",
     "rouge_1", "rouge_2", "chrf", "bleu",
 }  # fmt: skip
 #: Metrics of which less is better.
@@ -63,6 +65,9 @@ BASELINES = {
     "longer": "Always the longer answer",
     "most_frequent_tag": "Each word's most frequent tag",
     "crf": "Random field on spelling (CRF)",
+    "alike_sentence": "The sentence most like the question",
+    "span_regression": "Regression on pieces of the text",
+    "never_answering": "Always no answer",
     "copied": "The text as it is",
     "first_words": "The first words of the text",
     "nearest_row": "The answer of the most similar row",

@@ -75,7 +75,7 @@ def fit(
 def _fit(
     features: NDArray[np.float32], labels: NDArray[Any], *, problem: str, classes: int, strength: float, balanced: bool
 ) -> LinearHead:
-    mean, deviation = _scale(features)
+    mean, deviation = scale(features)
     standard = (features - mean) / deviation
     if problem == REGRESSION:
         weight, bias = _fit_ridge(standard, labels, strength)
@@ -89,7 +89,8 @@ def _fit(
     return LinearHead(raw_weight.astype(np.float32), raw_bias.astype(np.float32), strength)
 
 
-def _scale(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def scale(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each feature, shape (width,); 1 where a feature never changes."""
     mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
     deviation = features.std(axis=0, dtype=np.float64).astype(np.float32)
     return mean, np.where(deviation > 1e-6, deviation, np.float32(1.0)).astype(np.float32)

@@ -59,7 +59,12 @@ HIGHER_IS_BETTER = {
     "entity_precision": True,
     "entity_recall": True,
     "word_accuracy": True,
+    "mrr": True,
+    "recall_at_1": True,
+    "recall_at_5": True,
+    "triplet_accuracy": True,
     "exact_match": True,
+    "answer_f1": True,
     "rouge_1": True,
     "rouge_2": True,
     "rouge_l": True,
@@ -399,7 +404,11 @@ FIGURES: dict[str, Figure] = {
     "entity_f1": lambda sums: _ratio(2 * sums[:, 0], sums[:, 1] + sums[:, 2]),  # right, true and said entities
     "entity_precision": lambda sums: _ratio(sums[:, 0], sums[:, 2]),
     "entity_recall": lambda sums: _ratio(sums[:, 0], sums[:, 1]),
+    "answer_f1": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # summed F1 of the answers, questions
     "word_accuracy": lambda sums: _ratio(sums[:, 0], sums[:, 1]),  # words with the right tag, words
+    **dict.fromkeys(  # summed values (one over the rank, found or not), rows
+        ("mrr", "recall_at_1", "recall_at_5", "triplet_accuracy"), lambda sums: _ratio(sums[:, 0], sums[:, 1])
+    ),
     "mae": lambda sums: sums[:, 0] / sums[:, 4],
     "rmse": lambda sums: np.sqrt(sums[:, 1] / sums[:, 4]),
     "r2": _r2,

@@ -25,7 +25,11 @@ _MEASURED = {
     "entity_f1": ("the F1 score of its entities is ", ""),
     "entity_precision": ("of the entities it finds, ", " are right"),
     "entity_recall": ("of the entities, ", " are found"),
+    "answer_f1": ("the F1 score of the words of its answers is ", ""),
     "word_accuracy": ("", " of the words get the right tag"),
+    "mrr": ("the mean reciprocal rank of the right partner (1: always first) is ", ""),
+    "recall_at_1": ("", " find their partner first"),
+    "recall_at_5": ("", " find their partner among the first five"),
     "exact_match": ("", " are written word for word as expected"),
     "rouge_1": ("what it writes shares ", " of the words with the expected texts (ROUGE-1)"),
     "rouge_2": ("what it writes shares ", " of the pairs of words with the expected texts (ROUGE-2)"),
@@ -67,9 +71,14 @@ METRIC_NAMES = {
     "entity_f1": "F1 of whole entities",
     "entity_precision": "entities found that are right (precision)",
     "entity_recall": "entities that are found (recall)",
+    "answer_f1": "words shared with the right answer (F1)",
     "word_accuracy": "words with the right tag",
+    "mrr": "mean reciprocal rank (MRR)",
+    "recall_at_1": "right partner found first",
+    "recall_at_5": "right partner among the first five",
+    "triplet_accuracy": "right text closer than the wrong one",
 }
-_PERCENT = frozenset(METRIC_NAMES) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity", "margin"}
+_PERCENT = frozenset(METRIC_NAMES) - {"mae", "rmse", "r2", "spearman", "loss", "perplexity", "margin", "mrr"}
 _VERB = {"mae": "is off by", "rmse": "has an error of"}
 
 
@@ -138,7 +147,7 @@ def _digits(metric: str, value: float) -> str:
     if metric in _PERCENT:
         shown = f"{100 * value:.1f}"
         return shown if shown != "100.0" or value == 1 else "99.9"  # never round up to perfect
-    if metric in ("r2", "spearman"):
+    if metric in ("r2", "spearman", "mrr"):
         return f"{value:.3f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 

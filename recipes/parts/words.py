@@ -109,7 +109,7 @@ def encode(
             before += len(words[row])
     return Windows(
         ids=np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32),
-        starts=_bounds(ids),
+        starts=bounds(ids),
         padding=int(tokenizer.pad_token_id or 0),
         max_length=longest,
         cut=len(ids) - len(texts),
@@ -117,12 +117,13 @@ def encode(
         numbers=np.concatenate([*numbers, np.zeros(0, dtype=np.int64)]),
         places=np.concatenate([*places, np.zeros(0, dtype=np.int64)]),
         ends=np.concatenate([*ends, np.zeros(0, dtype=np.int64)]),
-        firsts=_bounds(numbers),
+        firsts=bounds(numbers),
         words=before,
     )
 
 
-def _bounds(pieces: Sequence[Any]) -> NDArray[np.int64]:
+def bounds(pieces: Sequence[Any]) -> NDArray[np.int64]:
+    """Where each of some pieces begins when they follow each other, and the end, shape (pieces + 1,)."""
     return np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
 
 

@@ -13,6 +13,7 @@ import pytest
 from recipes.events import Result, read_events
 from recipes.plan import Plan
 from tests.recipes.picture_runs import make_pictures, save_tiny_vision
+from tests.recipes.span_runs import make_questions
 from tests.recipes.tag_runs import make_sentences
 
 WORDS = [f"word{number}" for number in range(60)]
@@ -30,7 +31,7 @@ def tiny_tokenizer() -> Any:
     tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names)
@@ -208,6 +209,39 @@ def new_tag_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Pa
             "data.source": "data/train.jsonl",
             "data.columns.tokens": "tokens",
             "data.columns.tags": "tags",
+            "training.epochs": 2,
+            "training.learning_rate": 1e-3,
+            "training.batch_size": 16,
+            "compute.precision": "float32",
+            "evaluation.validation_fraction": 0.25,
+        }
+        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
+        plan.save(folder / "plan.json")
+        return folder / "plan.json"
+
+    return make
+
+
+@pytest.fixture
+def new_span_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]:
+    """new_span_run(method, **{dotted path: value}) -> the path of a plan for questions with their texts."""
+
+    def make(
+        method: str = "head", problem: None = None, *, rows: int = 160, name: str = "run", kind: str = "bert",
+        questions: list[dict[str, Any]] | None = None, **changes: Any,
+    ) -> Path:  # fmt: skip
+        folder = tmp_path / "runs" / name
+        (folder / "data").mkdir(parents=True)
+        write_rows(folder / "data" / "train.jsonl", questions or make_questions(rows, KINDS, WORDS[:12]))
+        settings = {
+            "task": "question-answering",
+            "problem": problem,
+            "base_model": str(tiny(kind)),
+            "method.name": method,
+            "method.layers": 1 if method == "last_layers" else None,
+            "method.rank": 4 if method in ("lora", "qlora") else None,
+            "data.source": "data/train.jsonl",
+            "data.columns": {"question": "question", "context": "context", "answers": "answers"},
             "training.epochs": 2,
             "training.learning_rate": 1e-3,
             "training.batch_size": 16,
