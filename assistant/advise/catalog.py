@@ -49,7 +49,7 @@ class Model(BaseModel):
 
     `parameters` counts tied weights once; `vocabulary` is 0 where the input is not text or it is not known. `starter`
     is the name of the starter model whose weights these are, "" where a hub is needed; `download_mb` is what it takes
-    to get where its `package` is not installed.
+    to get where its `package` is not installed. `licence_read` says where the licence was read, "" that it was not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +65,7 @@ class Model(BaseModel):
     vocabulary: Annotated[int, Field(ge=0)] = 0
     languages: tuple[str, ...] = ()
     licence: Annotated[str, Field(min_length=2)]
+    licence_read: Literal["card", "maker", "family", "table", ""] = ""
     context: Annotated[int, Field(gt=0)]
     gated: bool = False
     starter: str = ""
@@ -88,6 +89,11 @@ class Model(BaseModel):
         if self.parameters >= 1e9:
             return f"{self.parameters / 1e9:.1f} billion"
         return f"{self.parameters / 1e6:.3g} million"
+
+    @property
+    def licence_text(self) -> str:
+        """Its licence as people are told it, with a word where nobody has read it."""
+        return self.licence if self.licence_read or not self.listed else f"{self.licence} (not checked)"
 
     def speaks(self, language: str | None) -> bool:
         """Whether it was pretrained on a language (ISO 639); True when either is unknown."""
@@ -124,7 +130,8 @@ def placed() -> tuple[Model, ...]:
             id=f"{place}:{entry}", name=f"{entry} of {about['title']}",
             aliases=tuple(text for said in about["aliases"] for text in _said_of(said, entry)),
             tasks=("image-classification",), modality="image", parameters=parameters, hidden=hidden, layers=layers,
-            licence=about["licence"], context=pixels,
+            licence=about.get("licences", {}).get(entry, about["licence"]), context=pixels,
+            licence_read="maker" if entry in about.get("licences", {}) else about.get("licence_read", ""),
         )
         for place, about in _file()["places"].items()
         for entry, (parameters, hidden, layers, pixels) in about["models"].items()

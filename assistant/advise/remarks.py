@@ -110,7 +110,7 @@ def about_model(plan: Plan, model: Model, offline: bool) -> list[str]:
     if model.gated:
         said.append(f"{model.name} asks for a login: accept its licence on the Hub and set HF_TOKEN before the start.")
     if "-nc" in model.licence or "research only" in model.licence:
-        said.append(f"{model.name} may not be used commercially (licence: {model.licence}).")
+        said.append(f"{model.name} may not be used commercially (licence: {model.licence_text}).")
     return [sentence.strip() for sentence in said]
 
 

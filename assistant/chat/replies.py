@@ -226,8 +226,8 @@ def base_model(model: Model) -> Reply:
     does = listed([TASKS[task] for task in model.tasks[:3]])
     return Reply(
         text=f"`{safe(model.id)}` is a pretrained model to start from: {model.size_text} parameters{speaks}; licence "
-        f"{safe(model.licence)}. From it I can make a model that {does}. It learned from a large amount of general "
-        "data; fine-tuning adds your task to that.",
+        f"{safe(model.licence_text)}. From it I can make a model that {does}. It learned from a large amount of "
+        "general data; fine-tuning adds your task to that.",
         options=[
             Option(label="Use it", say=f"use {model.id}"),
             Option(label="What is fine-tuning?", say="what is fine-tuning?"),

@@ -95,7 +95,7 @@ def size(megabytes: float) -> str:
 
 def _which() -> Reply:
     rows = [
-        f"- **{model.name}** ({size(model.download_mb)}, {model.licence}), for "
+        f"- **{model.name}** ({size(model.download_mb)}, {model.licence_text}), for "
         + ", ".join(task.replace("-", " ") for task in model.tasks)
         for model in catalog.starters()
     ]

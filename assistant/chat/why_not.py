@@ -71,7 +71,7 @@ def _other_model(other: Model, plan: Plan) -> tuple[str, list[Option]]:
     if other.gated:
         parts.append("Its makers ask for a login on the Hub first.")
     if other.licence != now.licence:
-        parts.append(f"Its licence is {other.licence}.")
+        parts.append(f"Its licence is {other.licence_text}.")
     parts.append("You can try both: each run is judged on the same test rows, and “compare” puts them side by side.")
     return " ".join(parts), [Option(label=f"Use {other.name}", say=f"use {other.id}")]
 

@@ -48,6 +48,23 @@ def test_every_row_is_complete_and_plausible(model: catalog.Model) -> None:
     assert model.aliases, "nobody can name it"
 
 
+def test_the_licence_of_every_row_was_read_somewhere_and_mostly_on_its_own_card() -> None:
+    read = Counter(model.licence_read for model in all_models())
+    assert read[""] == 0
+    assert read["card"] >= 78
+    assert all(model.licence_text == model.licence for model in all_models())
+
+
+def test_a_licence_that_nobody_read_is_told_as_not_checked() -> None:
+    keras = {model.id.partition(":")[2]: model for model in catalog.placed() if model.id.startswith("keras/")}
+    assert keras["VGG16"].licence_text == "cc-by-4.0"  # the weights' own, not that of the library
+    assert keras["ResNet50"].licence_text == "mit"
+    assert keras["EfficientNetB0"].licence_text == "apache-2.0 (not checked)"
+    assert set(catalog._file()["places"]["keras/applications"]["licences"]) <= set(keras)
+    assert "not known" in catalog.lookup("acme/ocelot-7b").licence_text
+    assert "not checked" not in catalog.lookup("acme/ocelot-7b").licence_text
+
+
 def test_every_task_has_models_and_recommendations() -> None:
     for task in get_args(Task):
         assert find(task), task
