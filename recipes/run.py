@@ -32,6 +32,7 @@ RECIPES = {
     "token-classification": "recipes.token_classification",
     "question-answering": "recipes.question_answering",
     "text-generation": "recipes.text_generation",
+    "text2text-generation": "recipes.text2text_generation",
     "preference-tuning": "recipes.preference_tuning",
     "sentence-similarity": "recipes.sentence_similarity",
     "audio-classification": "recipes.audio_classification",
