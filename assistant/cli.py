@@ -507,7 +507,7 @@ def _spoken(prediction: Any) -> str:
         return "   ".join(f"{each['label']}: {each['text']} ({100 * each['score']:.0f} %)" for each in prediction)
     if isinstance(prediction, list):
         return ", ".join(map(str, prediction)) or "(none)"
-    return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction)
+    return f"{prediction:.4g}" if isinstance(prediction, float) else str(prediction) or "(nothing)"
 
 
 @app.command()

@@ -254,7 +254,7 @@ def _mistaken_labels(result: Result, plan: Plan | None) -> Proposal | None:
 def _rare_class(result: Result, plan: Plan | None) -> Proposal | None:
     """A rare class that is overlooked: it counts more."""
     worst = figures.worst_classes(result)
-    if len(worst) < 2 or plan is None or plan.training.class_weights == "balanced":
+    if len(worst) < 2 or plan is None or plan.training.class_weights == "balanced" or plan.task == "question-answering":
         return None
     weak = worst[0]
     recall, precision = (

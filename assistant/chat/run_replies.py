@@ -201,6 +201,7 @@ def try_now(run: RunCard) -> Reply:
     """The next plain text, or the next picture or recording, is an input."""
     what = {"image": "add a picture", "audio": "add a recording"}.get(run.task.partition("-")[0], "type a text")
     what = "add a recording" if run.task == "automatic-speech-recognition" else what
+    what = "type a question and, after it, the text to search" if run.task == "question-answering" else what
     return Reply(
         text=f"Run {run.number} is ready to be tried: {what} and I tell you what the model says. Say “stop” "
         f"when you are done."
@@ -219,6 +220,8 @@ def _prediction(one: Mapping[str, Any]) -> str:
     answer, scores = one.get("prediction"), one.get("scores") or {}
     if "untuned" in one:
         return _written(one)
+    if "question" in one:
+        return _pointed(one)
     if isinstance(answer, list) and not scores:
         return _entities(answer)
     if isinstance(answer, list):
@@ -241,6 +244,14 @@ def _entities(answer: Sequence[Mapping[str, Any]]) -> str:
              for each in answer[:30]]  # fmt: skip
     more = f" And {len(answer) - 30} more." if len(answer) > 30 else ""
     return f"{'; '.join(found)}.{more}" if found else "I found nothing to mark in this text."
+
+
+def _pointed(one: Mapping[str, Any]) -> str:
+    """The words of a text that answer a question, or that there are none."""
+    sure = f"({percent(float(one.get('score') or 0), 0)} sure)"
+    if one.get("prediction"):
+        return f"**{safe(one['prediction'], 300)}** {sure}."
+    return f"The text does not answer that, says the model {sure}."
 
 
 def _written(one: Mapping[str, Any]) -> str:

@@ -88,6 +88,9 @@ def per_class(result: Result) -> Table | None:
     if result.task == "token-classification":
         note = "Precision: of what it marks as this type, the share that is right. Recall: the share that it finds."
         return Table("Each type, the weakest first", ["type", "in the test", "precision", "recall", "F1"], rows, note)
+    if result.task == "question-answering":
+        note = "Precision: how often it is right to say so. Recall: the share of these questions of which it says so."
+        return Table("Does the text answer it?", ["question", "in the test", "precision", "recall", "F1"], rows, note)
     note = "Precision: how often it is right when it gives this class. Recall: the share of this class that it finds."
     return Table("Each class, the weakest first", ["class", "test rows", "precision", "recall", "F1"], rows, note)
 

@@ -593,6 +593,8 @@ def _prediction(prediction: Mapping[str, Any]) -> str:
     answer = prediction["prediction"]
     if "untuned" in prediction:
         return _written(prediction)
+    if "question" in prediction:
+        return _pointed(prediction)
     if isinstance(answer, list) and not prediction.get("scores"):
         return _article("prediction", marked(str(prediction.get("input") or ""), answer))
     scores = {str(name): float(value) for name, value in (prediction.get("scores") or {}).items()}
@@ -650,6 +652,18 @@ def marked(text: str, entities: Sequence[Mapping[str, Any]]) -> str:
     return (
         f'<p class="fa-marked">{"".join(drawn)}{escape(text[at:])}</p>'
         f'<ul class="fa-kinds" aria-label="Kinds that were found">{legend}</ul>'
+    )
+
+
+def _pointed(prediction: Mapping[str, Any]) -> str:
+    """A question, its answer, and the text with the answer marked in it."""
+    answer, sure = str(prediction["prediction"]), float(prediction.get("score") or 0)
+    marks = [{"start": prediction["start"], "end": prediction["end"], "label": "answer", "score": sure}]
+    return _article(
+        "prediction",
+        f"<blockquote>{escape(_cell(prediction['question']))}</blockquote>",
+        f'<p class="fa-answer">{escape(_cell(answer)) or "No answer in this text"}</p>',
+        marked(str(prediction.get("input") or ""), marks if answer else []),
     )
 
 

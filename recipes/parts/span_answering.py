@@ -22,6 +22,7 @@ from recipes.plan import Plan
 USUAL_LENGTH = 30  # tokens of an answer, where the model's files do not say it
 NAMED = re.compile(r"\b(question|q|context|text|passage)\s*:\s*", re.IGNORECASE)
 QUESTION_FIRST = re.compile(r"\s*([^\n?？]+[?？])\s+(\S.*)", re.DOTALL)
+ALONE = re.compile(r"[^.!?。？]*[?？]")
 QUESTION_LAST = re.compile(r"\s*(.*(?:[.!。\"”)\n]|\S(?=\n)))\s*([^\n.!?？。]+[?？])\s*", re.DOTALL)
 
 
@@ -38,6 +39,7 @@ class Pointer:
         config = classifier.module.config
         self.longest = int(getattr(config, "longest_answer", None) or USUAL_LENGTH)
         self.above: float | None = getattr(config, "no_answer_above", None)
+        self._text = ""  # the last one: a question alone asks about it
 
     def answers(self, pairs: list[tuple[str, str]]) -> list[Answer]:
         """The answer to each question in its text."""
@@ -49,7 +51,8 @@ class Pointer:
         """`{"input", "question", "prediction", "start", "end", "score"}` for `{"question", "context"}`.
 
         input is the text, prediction the answer in its words or "" where it holds none; start and end count characters
-        of the text; score is how sure the model is, 0 to 1.
+        of the text; score is how sure the model is, 0 to 1. Both may come as one `{"text"}`; a question alone asks
+        about the text before.
 
         Raises:
             RecipeError: `input-unusable`.
@@ -69,7 +72,9 @@ class Pointer:
             parts.append(data.join_text(given, columns[:1]).strip())
         if not all(parts):
             spoken = data.join_text(given, ["text"])
-            parts = list(apart(f"{parts[0]}\n{parts[1]}\n{spoken}".strip()) or ("", ""))
+            whole = "\n".join(part for part in (*parts, spoken) if part).strip()
+            alone = whole if len(whole.splitlines()) == 1 and ALONE.fullmatch(whole) else ""
+            parts = list(apart(whole) or (alone, self._text))
         if not all(parts):
             raise RecipeError(
                 "input-unusable",
@@ -77,6 +82,7 @@ class Pointer:
                 "The model points to the answer inside a text, so it needs both.",
                 "Write the question, with its question mark, and then the text that may hold the answer.",
             )
+        self._text = parts[1]
         return " ".join(parts[0].split()), parts[1]
 
     def evaluate(self, path: Path) -> dict[str, Any]:
