@@ -65,7 +65,8 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
     patient = on_gpu or draft.preference == "more accurate"
     draft.choose("training.epochs", *_epochs(task, data, method, defaults, patient))
     draft.choose("training.learning_rate", *_learning_rate(task, model, method, defaults))
-    batch = 8 if data.rows < 200 else defaults.batch_size
+    small = data.rows < 200 and task != "sentence-similarity"  # there the other rows of a step are the wrong answers
+    batch = 8 if small else defaults.batch_size
     draft.choose("training.batch_size", batch, f"{batch} rows a step is usual here. Runner-up: {batch * 2}, steadier.")
     if defaults.tokens:
         cap = min(defaults.tokens if on_gpu else min(defaults.tokens, 512), model.context)
@@ -85,7 +86,7 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
     if task == "image-classification":
         _pictures(data, method, draft)
     else:
-        draft.choose("evaluation.metric", *_metric(task, data, model, defaults))
+        draft.choose("evaluation.metric", *_metric(task, data, model, defaults, draft))
 
 
 def _pictures(data: DataFacts, method: str, draft: Draft) -> None:
@@ -245,7 +246,9 @@ def adapter_rate(model: Model) -> float:
     return 2e-4 if power is None else float(f"{5e-4 * (2000 / model.hidden) ** power:.2g}")
 
 
-def _metric(task: str, data: DataFacts, model: Model, defaults: Defaults) -> tuple[str, str]:
+def _metric(task: str, data: DataFacts, model: Model, defaults: Defaults, draft: Draft) -> tuple[str, str]:
+    if task == "sentence-similarity" and not draft.values.get("data.columns.score"):
+        return "mrr", "How early each text finds its partner. Runner-up: the share that finds it first."
     if task == "text2text-generation" and any(word in model.id for word in ("opus-mt", "nllb")):
         return "bleu", "The usual figure for translations: shared word groups. Runner-up: chrF."
     if task in ("image-classification", "audio-classification") and data.uneven:

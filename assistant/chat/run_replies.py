@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.chat import nearest
 from assistant.chat.buttons import DOWNLOAD, IMPROVE, NO, REPORT, RESUME, STATUS, TRY, YES_DELETE
 from assistant.chat.turns import FileCard, Option, Reply, RunCard
 from assistant.chat.wording import (
@@ -201,6 +202,7 @@ def try_now(run: RunCard) -> Reply:
     """The next plain text, or the next picture or recording, is an input."""
     what = {"image": "add a picture", "audio": "add a recording"}.get(run.task.partition("-")[0], "type a text")
     what = "add a recording" if run.task == "automatic-speech-recognition" else what
+    what = nearest.HOW if run.task == nearest.TASK else what
     what = "type a question and, after it, the text to search" if run.task == "question-answering" else what
     return Reply(
         text=f"Run {run.number} is ready to be tried: {what} and I tell you what the model says. Say “stop” "
@@ -218,6 +220,8 @@ def predictions(found: Sequence[Mapping[str, Any]]) -> Reply:
 
 def _prediction(one: Mapping[str, Any]) -> str:
     answer, scores = one.get("prediction"), one.get("scores") or {}
+    if nearest.is_one(one):
+        return nearest.said(one)
     if "untuned" in one:
         return _written(one)
     if "question" in one:

@@ -31,7 +31,7 @@ TASKS: dict[str, str] = {
 RUNNABLE_TASKS = frozenset(
     {
         "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
-        "text-generation", "preference-tuning", "token-classification",
+        "text-generation", "preference-tuning", "token-classification", "sentence-similarity",
     }
 )  # fmt: skip
 PROBLEMS: dict[str, str] = {
@@ -89,6 +89,10 @@ METRICS: dict[str, str] = {
     "cer": "character error rate",
     "general_wer": "word error rate on other speech",
     "spearman": "Spearman correlation",
+    "mrr": "mean reciprocal rank of the right partner",
+    "recall_at_1": "partners found first",
+    "recall_at_5": "partners found among the first five",
+    "triplet_accuracy": "right text closer than the wrong one",
     "entity_f1": "F1 of whole entities",
     "entity_precision": "precision of entities",
     "entity_recall": "recall of entities",
@@ -98,7 +102,8 @@ METRICS: dict[str, str] = {
 }
 _SHARES = (
     "accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer", "general_wer", "entity_f1",
-    "entity_precision", "entity_recall", "word_accuracy", "answer_f1", "exact_match",
+    "entity_precision", "entity_recall", "word_accuracy", "answer_f1", "exact_match", "recall_at_1", "recall_at_5",
+    "triplet_accuracy",
 )  # fmt: skip
 BASELINES: dict[str, str] = {
     "majority": "always the most frequent answer",
@@ -115,6 +120,8 @@ BASELINES: dict[str, str] = {
     "alike_sentence": "the sentence most like the question",
     "span_regression": "a regression on pieces of the text",
     "never_answering": "always saying that there is no answer",
+    "rare_words": "comparing words, rare ones more (TF-IDF)",
+    "word_overlap": "counting shared words",
     "mean": "always the mean",
     "median": "always the median",
 }

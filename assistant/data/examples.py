@@ -58,6 +58,12 @@ _EXAMPLES = {
         "Which part is the street?",
         "400 real addresses in the USA, word by word: learn to mark street, city, state and the other parts.",
     ),
+    "alike": (
+        "alike.csv",
+        "Find the command that does what a sentence says, by meaning",
+        "Which command does that?",
+        "700 things to do at a Linux terminal, each with its command: learn to find the command for a sentence.",
+    ),
 }
 
 

@@ -8,7 +8,7 @@ missing that only the person can give.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from assistant.data import names
 from assistant.data.guesses import MULTI, REGRESSION, SINGLE, SURE, TaskGuess, named, texts_of
@@ -121,7 +121,17 @@ def _preference(profile: Profile) -> list[TaskGuess]:
     columns: dict[str, str | list[str]] = {"prompt": prompt.name} if prompt else {}
     columns |= {"chosen": chosen.name, "rejected": rejected.name}
     evidence = f"Each row has an answer that was preferred ({chosen.name}) and one that was not ({rejected.name})."
-    return [TaskGuess(task="preference-tuning", columns=columns, score=0.97, evidence=[evidence])]
+    guesses = [TaskGuess(task="preference-tuning", columns=columns, score=0.97, evidence=[evidence])]
+    if prompt and all(column.kind != "messages" for column in (prompt, chosen, rejected)):
+        triplet = {"anchor": prompt.name, "positive": chosen.name, "negative": rejected.name}
+        guesses.append(_matching(triplet, f"{prompt.name}, what belongs to it ({chosen.name}) and what does not"))
+    return guesses
+
+
+def _matching(columns: Mapping[str, str], evidence: str) -> TaskGuess:
+    """Rows of another purpose as texts that belong together: taken only where somebody asks for it."""
+    said = [f"Each row has {evidence}."]
+    return TaskGuess(task="sentence-similarity", columns=dict(columns), score=0.2, evidence=said)
 
 
 def _instructions(profile: Profile) -> list[TaskGuess]:
@@ -136,7 +146,10 @@ def _instructions(profile: Profile) -> list[TaskGuess]:
     strong = key_of(prompt.name) in ("instruction", "prompt", "question") and key_of(completion.name) != "target"
     columns: dict[str, str | list[str]] = {"prompt": asked, "completion": completion.name}
     evidence = f"Each row has something asked ({prompt.name}) and the answer to it ({completion.name})."
-    return [TaskGuess(task="text-generation", columns=columns, score=0.92 if strong else 0.7, evidence=[evidence])]
+    return [
+        TaskGuess(task="text-generation", columns=columns, score=0.92 if strong else 0.7, evidence=[evidence]),
+        _matching({"anchor": prompt.name, "positive": completion.name}, f"{prompt.name} and {completion.name}"),
+    ]
 
 
 def _sentence_pairs(profile: Profile) -> list[TaskGuess]:

@@ -22,6 +22,10 @@ METRICS = {
     "r2": "R² (variance explained)",
     "spearman": "Rank correlation (Spearman)",
     "pearson": "Correlation (Pearson)",
+    "mrr": "Mean reciprocal rank (MRR)",
+    "recall_at_1": "Right partner found first",
+    "recall_at_5": "Right partner among the first five",
+    "triplet_accuracy": "Right text closer than the wrong one",
     "loss": "Loss",
     "perplexity": "Perplexity",
     "wer": "Wrong words",
@@ -47,7 +51,7 @@ SHARES = {
     "accuracy", "balanced_accuracy", "subset_accuracy", "precision", "recall", "exact_match", "json_valid", "rouge_l",
     "reward_accuracy", "wer", "cer", "general_wer", "entity_f1", "entity_precision", "entity_recall", "word_accuracy",
     "answer_f1",
-    "rouge_1", "rouge_2", "chrf", "bleu",
+    "rouge_1", "rouge_2", "chrf", "bleu", "recall_at_1", "recall_at_5", "triplet_accuracy",
 }  # fmt: skip
 #: Metrics of which less is better.
 ERRORS = {"mae", "rmse", "mse", "wer", "cer", "general_wer", "loss", "perplexity", "hamming_loss"}
@@ -68,6 +72,8 @@ BASELINES = {
     "alike_sentence": "The sentence most like the question",
     "span_regression": "Regression on pieces of the text",
     "never_answering": "Always no answer",
+    "rare_words": "Shared words, rare ones more (TF-IDF)",
+    "word_overlap": "Shared words",
     "copied": "The text as it is",
     "first_words": "The first words of the text",
     "nearest_row": "The answer of the most similar row",

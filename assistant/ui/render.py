@@ -16,10 +16,12 @@ from typing import Any, Literal, Protocol
 
 from markdown_it import MarkdownIt
 
+from assistant.chat.nearest import is_one
 from assistant.chat.turns import Option, Reply
 from assistant.report import card as report_card
 from assistant.report import plots, words
 from assistant.report.run import RunView
+from assistant.ui import nearest
 from recipes.events import Result
 from recipes.plan import Plan
 
@@ -591,6 +593,8 @@ def prediction_card(reply: Reply) -> str:
 
 def _prediction(prediction: Mapping[str, Any]) -> str:
     answer = prediction["prediction"]
+    if is_one(prediction):
+        return _article("prediction", nearest.drawn(prediction))
     if "untuned" in prediction:
         return _written(prediction)
     if "question" in prediction:
