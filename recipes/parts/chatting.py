@@ -29,6 +29,7 @@ from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError
 from recipes.parts.language_model import LanguageModel
 from recipes.parts.language_training import answer_losses
+from recipes.parts.model_files import TRIAL_TEXTS
 from recipes.parts.starter import resolve
 from recipes.plan import Method, Plan
 
@@ -166,6 +167,3 @@ def write_merged(run: Path, folder: Path) -> None:
             "Both must give the same answers; the files were not kept.",
             "Use the adapter as it is.",
         )
-
-
-TRIAL_TEXTS = ("Yes.", "The parcel arrived two days late.", "Das ist kein englischer Satz; 123 € und ein Emoji 🙂.")

@@ -23,7 +23,7 @@ FAILURE_CODES = (
 WARNING_CODES = (
     "rows-left-out", "unknown-test-labels", "out-of-memory", "time-limit", "too-few-rows", "head-kept", "number-format",
     "cache-unusable", "checkpoint-damaged", "baseline-left-out", "rows-cut", "forgetting", "length-bias",
-    "preferred-unlikely", "files-left-out",
+    "preferred-unlikely", "files-left-out", "letters-unknown",
 )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ from recipes.parts.context import RunContext
 from recipes.parts.conversations import Example
 from recipes.parts.device import Device
 from recipes.parts.language_model import LanguageModel
-from recipes.parts.language_training import CPU_TOKENS, by_row, like_lengths
+from recipes.parts.language_training import CPU_TOKENS, by_row
+from recipes.parts.steps import like_lengths
 
 SHOTS = 4
 MOST_TOKENS = 800  # of all examples in the prompt together

@@ -30,6 +30,7 @@ from recipes.parts.device import Device
 from recipes.parts.language_model import LanguageModel
 from recipes.parts.linear_head import Quality
 from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Settings, Steady, Watch
+from recipes.parts.steps import like_lengths, optimizer_for
 
 CPU_TOKENS, GPU_TOKENS = 1024, 8192  # in memory at once; a CPU's matrix products are no faster with more
 EVALUATION_TOKENS = 4  # times as many where nothing is kept for the way back
@@ -216,17 +217,6 @@ def by_row(each: torch.Tensor, labels: torch.Tensor) -> NDArray[np.float64]:
     return np.array([float(part.sum()) for part in each.double().cpu().split(learned)])
 
 
-def like_lengths(lengths: NDArray[np.int64], tokens: int) -> list[NDArray[np.int64]]:
-    """Places in batches of like length, the longest first."""
-    order = np.argsort(-lengths, kind="stable")
-    result, start = [], 0
-    while start < len(order):
-        size = max(1, tokens // max(1, int(lengths[order[start]])))
-        result.append(order[start : start + size])
-        start += size
-    return result
-
-
 def fine_tune(
     job: Job, settings: Settings, run: RunContext, place: Device, memory: checkpoints.Memory, folder: Path
 ) -> Outcome:
@@ -273,13 +263,3 @@ def fine_tune(
         optimizers=optimizer_for(job.model.module, settings, schedule, place),
     )  # fmt: skip
     return steady.train(trainer, watch, folder)
-
-
-def optimizer_for(module: Any, settings: Settings, schedule: Schedule, place: Device) -> Any:
-    """AdamW; biases and norms do not decay."""
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [each for each in trained if each.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [each for each in trained if each.ndim < 2], "weight_decay": 0.0},
-    ]
-    return steady.optimizer(groups, settings.learning_rate, schedule, place)

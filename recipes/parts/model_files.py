@@ -13,6 +13,8 @@ from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError
 
 ADAPTER_FILE = "adapter_config.json"
+#: On which a merged model must answer as the adapter did.
+TRIAL_TEXTS = ("Yes.", "The parcel arrived two days late.", "Das ist kein englischer Satz; 123 € und ein Emoji 🙂.")
 
 
 def write(module: Any, bare: Any, processor: Any, dropout: dict[str, float], folder: Path) -> None:

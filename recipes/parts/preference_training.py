@@ -27,9 +27,10 @@ from recipes.parts.chat_format import IGNORED, Encoded, padded
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
 from recipes.parts.language_model import LanguageModel
-from recipes.parts.language_training import InPieces, answer_losses, optimizer_for
+from recipes.parts.language_training import InPieces, answer_losses
 from recipes.parts.linear_head import Quality
 from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Schedule, Settings, Watch
+from recipes.parts.steps import optimizer_for
 
 BETA = 0.1  # how strongly the model is held to what it was (DPO paper)
 
