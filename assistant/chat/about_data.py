@@ -92,7 +92,7 @@ _FIX = re.compile(
 )
 _CHECK_ONLY = re.compile(
     r"\b(?:not|never|without|no|nothing) (?:\w+ ){0,2}?train\w*|\bnot train\b|\bbefore (?:we|you|i|any) train"
-    r"|\bbefore training\b"
+    r"|\bbefore training\b|\b(?:not|never|no) (?:\w+ ){0,3}plan\b(?: yet|[.!]*$)"
 )
 #: A file that does not look right to the person.
 _COMPLAINS = re.compile(

@@ -148,7 +148,7 @@ def _asks_for_its_class(text: str, given: str) -> bool:
 def _evaluates(text: str, has_plan: bool, with_file: bool) -> bool:
     if with_file and re.match(r"(?:please |now |and |then )*(?:evaluate|benchmark)\b", text):
         return True
-    makes = re.search(r"\b(?:train|teach|fine-?tune|build|make|create|want|need)\b", text)
+    makes = re.search(r"\b(?:train|teach|fine-?tune|build|make|create|want|need|pre-?train(?:ing)?)\b", text)
     if with_file and not makes and (_MADE_BEFORE.search(text) or _MEASURED.search(text)):
         return True
     match = _EVALUATE.search(text)

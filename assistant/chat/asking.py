@@ -8,6 +8,7 @@ from assistant.chat import controls
 from assistant.chat.intents import intent
 from assistant.chat.message import Message
 from assistant.chat.questions import read_definition, read_question
+from assistant.chat.references import read_after_question
 from assistant.chat.settings import read_settings
 from assistant.chat.turns import Intent
 
@@ -40,7 +41,7 @@ def definition(message: Message) -> Intent | None:
 def _orders_at_last(message: Message) -> bool:
     """Whether what looks like a question sets something: asked politely, or after the question mark."""
     _, asked, rest = message.text.rpartition("?")
-    told = bool(asked) and bool(read_settings(rest, message.plan))
+    told = bool(asked and (read_settings(rest, message.plan) or read_after_question(message.text, message.plan)))
     return told or bool(_POLITE_CHANGE.match(message.text))
 
 

@@ -389,7 +389,8 @@ def _expected(text: str, token: re.Match[str]) -> bool:
         r"|instead|would|could|should|[,.:;?!-]|$)",
         after,
     )
-    return bool(begins or (before.strip() and _MODEL_BEFORE.search(before)))
+    listed = re.search(r"[.!?]\s*$", before) and re.match(r"\s*[,;:]", after)  # "by topic. Albert, 3 epochs, go"
+    return bool(begins or listed or (before.strip() and _MODEL_BEFORE.search(before)))
 
 
 def _near(

@@ -100,8 +100,9 @@ class Message:
         """Dotted plan paths that the words set, task and columns left aside."""
         rows = self.file.profile.get("rows") if self.file else None
         found = read_settings(self.text, self.plan, rows if isinstance(rows, int) else None)
-        if not found and not self.state.trying:
-            found = references.read_again(self.text, self.state)
+        if not self.state.trying:
+            found = found or references.read_again(self.text, self.state)
+            found = references.read_after_question(self.text, self.plan) | found
         model = catalog.lookup(self.plan.base_model) if self.plan and self.plan.base_model else None
         found |= read_method(self.text, layers=model.layers if model else None)
         found |= read_compute(self.text)

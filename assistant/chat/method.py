@@ -52,7 +52,8 @@ _FULL = re.compile(
     r"|\b(?:train|tun)\w* (?:it |the model |everything |them )?(?:fully|completely|entirely)\b"
     r"|\b(?:full|whole|entire|complete) (?:model|network)(?: please| instead)?(?=$|[,.;!])"
     r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
-    r"|\b(?:all|every|each)(?: the| single)? (?:weights?|parameters?|layers?) (?:should|must|can|may|are|is|get|to be)"
+    r"|\b(?:all|every|each)(?: the| single)? (?:weights?|parameters?|layers?)(?: (?:of|in) (?:the |its )?\w+)?"
+    r" (?:should|must|can|may|are|is|get|to be|be)"
     r" (?:be )?(?:train|updat|chang|learn|tun|free|mov|adapt|adjust)\w*"
 )
 _HEAD_ONLY = re.compile(

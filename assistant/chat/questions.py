@@ -103,6 +103,7 @@ _RIGHT_TOOL = re.compile(
     r"|\b(?:documents?|files|facts|pages|rules|prices|manuals?|texts|data|information)\b[\w ]{0,25}\bchang\w*\b"
     r"[^?]{0,60}\b(?:ask|answer|question|fine-?tun|train)\w*"
     r"|\bdoes (?:fine-?tuning|it|this|that) make sense\b"
+    r"|\bprompt\w*\b[^.;]{0,60}\b(?:instead of|rather than|over|or) (?:fine-?tuning|training)\b"
 )
 _COST = re.compile(
     r"\bhow (?:long|much time) (?:does|will|would|is|do|should|might|can|could)(?: \w+){0,4} (?:take|need|last"
@@ -305,7 +306,10 @@ def _pair(text: str) -> tuple[str, str] | None:
     match = _PAIR.search(text)
     if not match:
         return None
-    sides = [group.rpartition(",")[2].strip() or group for group in match.groups() if group]
+    sides = [group.strip(" ,") for group in match.groups() if group]
+    sides = [
+        side.rpartition(",")[2].strip() if place == 0 else side.partition(",")[0] for place, side in enumerate(sides)
+    ]
     topics = [find_topic(side) for side in sides[:2]]
     if len(topics) == 2 and all(topics) and topics[0] != topics[1]:
         return str(topics[0]), str(topics[1])

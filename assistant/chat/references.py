@@ -76,6 +76,22 @@ def read_again(text: str, state: State) -> dict[str, Any]:
     return {path: other[-1]} if len(other) == 1 else {}
 
 
+#: "make it 8" after a question: the setting is the one that was asked about.
+_MAKE_IT = re.compile(
+    r"\b(?:make (?:it|that|them)|set (?:it|that) to|put (?:it|that) (?:at|to)|take|use|try|go (?:with|for)|i want|do)"
+    rf" (?:just |only |about )?{NUMBER}(?=\s*(?:[,.;!]|$|instead\b|please\b|and\b|then\b|for\b))"
+)
+
+
+def read_after_question(text: str, plan: Plan | None) -> dict[str, Any]:
+    """ "why only a few epochs? make it 8": a number that belongs to the one setting which the question names."""
+    asked, mark, rest = text.partition("?")
+    wanted = _MAKE_IT.search(rest) if mark and plan is not None else None
+    named = [path for path, name in NAMES.items() if re.search(rf"\b(?:{name})\b", asked) and path in _SAID]
+    value = _as(named[0], wanted.group(1)) if wanted and len(named) == 1 else None
+    return {named[0]: value} if value is not None else {}
+
+
 def _said_last(state: State) -> list[str]:
     """The paths that the last message with settings named, else all that were asked for."""
     before: Mapping[str, Any] = state.wishes[-1] if state.wishes else {}

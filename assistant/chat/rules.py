@@ -146,6 +146,9 @@ def _noise(message: Message) -> Intent | None:
     letters = re.sub(r"[^\w]", "", message.text)
     if not letters or (not re.search(r"[^\W\d_]{2,}", message.text) and not message.settings):
         return intent("unclear", why="nothing")
+    said = message.text.split()
+    if len(said) >= 8 and len(set(said)) <= 2:
+        return intent("unclear", why="nothing")  # the same word again and again
     vowels = re.search(r"[aeiouyäöüáéíóúàèìòùâêîôû]", message.text)
     if not vowels and message.text.isascii() and len(letters) > 6 and not message.settings:
         return intent("unclear", why="nothing")
@@ -243,6 +246,8 @@ def _inside_after_all(message: Message, topic: str) -> bool:
         return (fits and bool(message.files_now)) or from_text
     if topic == "errand":
         return bool(STRONGLY_TRAINS.search(text)) or bool(message.files_now)
+    if topic == "reinforcement-learning":  # "the chosen answers should win against the rejected ones"
+        return message.task.task == "preference-tuning"
     if topic == "recommender":
         return message.task.task == "sentence-similarity" and message.task.score >= 2
     if topic == "clustering":

@@ -166,9 +166,19 @@ _AMOUNTS = re.compile(
 )
 
 
+#: "3 epochs, no, better 10": the second number takes the place of the first.
+_BETTER = re.compile(
+    rf"(?<![\w.]){NUMBER}(?P<unit>(?: [a-z]+)?)\s*[-,;:.!(]*\s*"
+    r"(?:(?:no|nope|sorry|wait|actually|oops|better|rather|hm+|er|i mean|or|make (?:that|it)|scratch that|correction"
+    r"|let us say|say)\b[\s,:;.!-]*){1,4}"
+    rf"(?P<second>{NUMBER})(?=(?P=unit)\b|\s*(?:[,.;!?)]|$|and\b|please\b|instead\b|but\b|with\b))"
+)
+
+
 def _one_number(text: str) -> str:
-    """A range becomes its middle ("3 to 5 epochs"), a correction its target ("from 3 to 5 epochs")."""
+    """A range becomes its middle ("3 to 5 epochs"), a correction its target ("from 3 to 5 epochs", "3, no, 5")."""
     text = _FROM_TO.sub("to ", text)
+    text = _BETTER.sub(lambda match: match["second"] + match["unit"], text)
 
     def middle(match: re.Match[str]) -> str:
         low, high = (float(group) for group in match.groups() if group)

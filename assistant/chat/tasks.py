@@ -258,6 +258,11 @@ class _Mention:
     named_output: bool
     named_input: bool
 
+    @property
+    def rank(self) -> tuple[float, bool, bool]:
+        """Of two places where a column is named the one that says more."""
+        return self.weight, not self.refused, self.named_input
+
 
 _OUTPUT_BEFORE = re.compile(
     r"(?:label|target|class|category|answer|output|result|outcome|truth|y)s?(?: column)?(?: is| are| should be"
@@ -280,7 +285,7 @@ _INPUT_BEFORE = re.compile(
 _INPUT_AFTER = re.compile(
     r"^(?: column| field)?(?: is| are| has| holds?| contains?| as| =|:)+(?: the| my)* ?(?:text|input|message|words"
     r"|content)|^ (?:column )?as (?:the )?(?:text|input)|^ and (?:the )?\w+ (?:together|as (?:the )?(?:text|input)"
-    r"|joined|combined)"
+    r"|joined|combined|in\b|go(?:es)? in)"
 )
 
 
@@ -302,7 +307,7 @@ def _mention(text: str, column: dict[str, Any]) -> _Mention | None:
                 name, kind, match.start(), weight + 2 * output + (kind in _OUTPUT_KINDS),
                 negated(text, match.start(), match.end()), output, named_input,
             )  # fmt: skip
-            if best is None or (mention.weight, not mention.refused) > (best.weight, not best.refused):
+            if best is None or mention.rank > best.rank:
                 best = mention
     return best
 

@@ -28,6 +28,7 @@ _FAST = re.compile(
     r"|fast)|as (?:fast"
     r"|quick(?:ly)?) as possible|quick(?:est)? (?:way|version|result|and dirty|try|test)|quickly|save time"
     r"|not (?:take|last) (?:so |too )?long|fastest)\b"
+    r"|\b(?:training|run|it|this|that) (?:\w+ )?(?:cheaper|shorter)\b|^(?:cheaper|shorter)\b"
 )
 ACCURATE = re.compile(
     r"^(?:make it |a bit |much |even |please )*(?:more accurate|better|as accurate as possible)(?: please)?[.! ]*$"
