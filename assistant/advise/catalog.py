@@ -264,7 +264,7 @@ def resolve(spoken: str, task: Task | None = None) -> Model | None:
     words = [word for word in _words(text) if word not in _FILLER] or _words(text)
     if set(words) <= _MEANINGFUL:
         return None
-    found = _by_words(words, _key(text)) or _by_slip("".join(words), task)
+    found = _by_words(words, _key(text)) or _by_slip(words, task)
     return get(found) if found else None
 
 
@@ -289,16 +289,18 @@ def _by_words(words: list[str], whole: str) -> str | None:
     return None
 
 
-def _by_slip(key: str, task: Task | None) -> str | None:
-    """By likeness of the letters; the numbers must be the same, and short names must be right."""
+def _by_slip(words: list[str], task: Task | None) -> str | None:
+    """By likeness of the letters; numbers and sizes must be the same, and short names must be right."""
+    key = "".join(words)
     if len(key) < 4:
         return None
     aliases = _aliases()
     numbers = _numbers(key)
+    sizes = [word for word in words if word in _WORDY_SIZES]
     near = [
         (score, alias)
         for alias, score, _ in process.extract(key, aliases.keys(), scorer=fuzz.ratio, limit=12, score_cutoff=82)
-        if _numbers(alias) == numbers and len(alias) >= 4
+        if _numbers(alias) == numbers and len(alias) >= 4 and _same_family(key, alias, sizes)
     ]
     if task is not None:
         near = [(score, alias) for score, alias in near if task in _known(aliases[alias]).tasks]
@@ -307,6 +309,15 @@ def _by_slip(key: str, task: Task | None) -> str | None:
     best_score, best = near[0]
     rivals = {aliases[alias] for score, alias in near if score >= best_score - 2}
     return aliases[best] if len(rivals) == 1 or best_score >= 90 else None
+
+
+def _same_family(key: str, alias: str, sizes: list[str]) -> bool:
+    """Whether an alias has every size that was said and is still alike without them: "bge large" is no BERT large."""
+    for size in sizes:
+        if size not in alias:
+            return False
+        key, alias = key.replace(size, ""), alias.replace(size, "")
+    return not sizes or fuzz.ratio(key, alias) >= 75
 
 
 def _known(model_id: str) -> Model:
