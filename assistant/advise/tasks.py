@@ -34,7 +34,9 @@ DEFAULTS = {
     "question-answering": Defaults(
         "f1", "Counts how many words the answer shares with the right one", 16, 384, 3, 3e-5
     ),
-    "text2text-generation": Defaults("rouge", "Counts the word pairs shared with your own texts", 16, 512, 4, 3e-4),
+    "text2text-generation": Defaults(
+        "rouge", "Counts the words shared with your own texts, in order", 16, 512, 4, 3e-4
+    ),
     "text-generation": Defaults("loss", "How surprised the model is by answers it never saw", 16, 1024, 3, 2e-4),
     "preference-tuning": Defaults("reward_accuracy", "How often it likes the better answer more", 16, 1024, 1, 5e-6),
     "sentence-similarity": Defaults("spearman", "Whether it ranks pairs as you do", 32, 256, 3, 2e-5),
@@ -227,8 +229,9 @@ def _learning_rate(task: str, model: Model, method: str, defaults: Defaults) -> 
         rate = next((rate for name, rate in WHISPER_RATES if name in model.id), 1e-5)
     elif task == "automatic-speech-recognition" and method == "lora":
         rate = 1e-4
-    elif task == "text2text-generation" and "t5" not in model.id.lower():
-        rate = 3e-5
+    elif task == "text2text-generation":
+        rate = rate if "t5" in model.id.lower() else 3e-5
+        rate *= 5 if method == "lora" else 1  # adapters start from nothing and learn some ten times as slowly
     elif task == "token-classification":
         rate = 4e-4 if model.parameters <= 40e6 else 5e-5 if model.parameters < 250e6 else 2e-5
         rate *= 5 if method in ("lora", "qlora") else 1
@@ -249,8 +252,13 @@ def adapter_rate(model: Model) -> float:
 def _metric(task: str, data: DataFacts, model: Model, defaults: Defaults, draft: Draft) -> tuple[str, str]:
     if task == "sentence-similarity" and not draft.values.get("data.columns.score"):
         return "mrr", "How early each text finds its partner. Runner-up: the share that finds it first."
-    if task == "text2text-generation" and any(word in model.id for word in ("opus-mt", "nllb")):
-        return "bleu", "The usual figure for translations: shared word groups. Runner-up: chrF."
+    if task == "text2text-generation" and (
+        draft.values.get("data.languages") or any(word in model.id for word in ("opus-mt", "nllb"))
+    ):
+        return "chrf", (
+            "Counts shared groups of letters, and agrees with people about translations more often than BLEU (Kocmi "
+            "2021). Runner-up: BLEU."
+        )
     if task in ("image-classification", "audio-classification") and data.uneven:
         return "f1", "The classes are uneven: accuracy would hide the rare ones. Runner-up: accuracy."
     return defaults.metric, f"{defaults.metric_reason}. Runner-up: reading some of its answers yourself."

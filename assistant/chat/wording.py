@@ -31,7 +31,7 @@ TASKS: dict[str, str] = {
 RUNNABLE_TASKS = frozenset(
     {
         "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
-        "text-generation", "preference-tuning", "token-classification", "sentence-similarity",
+        "text-generation", "preference-tuning", "token-classification", "sentence-similarity", "text2text-generation",
     }
 )  # fmt: skip
 PROBLEMS: dict[str, str] = {
@@ -71,6 +71,8 @@ CHOICES: dict[str, str] = {
     "evaluation.validation_fraction": "Rows that steer the training",
     "data.source": "Data",
     "data.test_source": "Test file",
+    "data.languages": "Languages, from and to",
+    "data.prefix": "Put before each text",
     "compute.target": "Runs on",
     "compute.devices": "Devices",
     "compute.flavor": "Rented machine",

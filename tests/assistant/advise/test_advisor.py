@@ -421,7 +421,35 @@ def test_a_translation_gets_a_translator() -> None:
     guess = TaskGuess(task="text2text-generation", columns={"source": "a", "target": "b"}, score=0.9)
     plan = advise(profile, {}, LAPTOP, guess=guess).plan
     assert plan.base_model == "Helsinki-NLP/opus-mt-en-de"
-    assert plan.evaluation.metric == "bleu"
+    assert plan.evaluation.metric == "chrf"
+    assert plan.data.languages == ("en", "de") and plan.data.prefix is None
+    told = advise(profile, {"base_model": "t5-small"}, LAPTOP, guess=guess).plan
+    assert told.data.prefix == "translate English to German: " and told.reasons["data.prefix"]
+    own = advise(profile, {"base_model": "t5-small", "data.prefix": ""}, LAPTOP, guess=guess).plan
+    assert own.data.prefix == "", "what the person wants comes first"
+
+
+def test_a_model_that_only_writes_on_learns_the_same_rows_as_instructions() -> None:
+    columns = [
+        ColumnProfile(name="article", kind="text", unique=99, mean_length=900, p99_length=2000, language="en"),
+        ColumnProfile(name="summary", kind="text", unique=99, mean_length=80, p99_length=200, language="en"),
+    ]
+    profile = Profile(name="x.csv", format="csv", rows=500, columns=columns, languages=["en"])
+    guess = TaskGuess(
+        task="text2text-generation", columns={"source": "article", "target": "summary"}, score=0.9, evidence=["Pairs."]
+    )
+    wish = {"task": "text2text-generation", "base_model": "smollm2"}
+    advice = advise(profile, wish, LAPTOP, guess=guess)
+    assert advice.plan.task == "text-generation" and advice.problem is None
+    assert advice.plan.data.columns == {"source": "article", "target": "summary"}
+    assert "instructions" in advice.advice[0] and "instructions" in advice.plan.reasons["task"]
+    assert advice.plan.evaluation.metric == "loss" and advice.plan.method.name == "lora"
+    t5 = advise(profile, {"base_model": "t5-small"}, LAPTOP, guess=guess).plan
+    assert (t5.task, t5.data.prefix, t5.evaluation.metric) == ("text2text-generation", "summarize: ", "rouge")
+    offline = advise(profile, {}, LAPTOP, guess=guess, offline=True)
+    assert any("use smollm2" in said for said in offline.advice), "a way that needs no network"
+    head = advise(profile, {"method.name": "head"}, LAPTOP, guess=guess)
+    assert head.problem is not None and head.problem["code"] == "method-not-available"
 
 
 def test_no_file_yet_gives_a_draft_with_only_the_data_missing() -> None:
