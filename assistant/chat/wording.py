@@ -101,11 +101,17 @@ METRICS: dict[str, str] = {
     "word_accuracy": "words with the right tag",
     "answer_f1": "F1 of the words of its answers",
     "exact_match": "answers word for word right",
+    "rouge": "words shared with your own texts (ROUGE)",
+    "rouge_1": "words shared with the expected texts (ROUGE-1)",
+    "rouge_2": "pairs of words shared with the expected texts (ROUGE-2)",
+    "rouge_l": "words shared with the expected texts (ROUGE-L)",
+    "chrf": "groups of letters shared with the expected texts (chrF)",
+    "bleu": "groups of words shared with the expected texts (BLEU)",
 }
 _SHARES = (
     "accuracy", "balanced_accuracy", "precision", "recall", "subset_accuracy", "wer", "cer", "general_wer", "entity_f1",
     "entity_precision", "entity_recall", "word_accuracy", "answer_f1", "exact_match", "recall_at_1", "recall_at_5",
-    "triplet_accuracy",
+    "triplet_accuracy", "rouge_1", "rouge_2", "rouge_l", "chrf", "bleu",
 )  # fmt: skip
 BASELINES: dict[str, str] = {
     "majority": "always the most frequent answer",
@@ -124,6 +130,9 @@ BASELINES: dict[str, str] = {
     "never_answering": "always saying that there is no answer",
     "rare_words": "comparing words, rare ones more (TF-IDF)",
     "word_overlap": "counting shared words",
+    "copied": "copying the text",
+    "first_words": "the first words of the text",
+    "nearest_row": "the answer of the most similar row learned from",
     "mean": "always the mean",
     "median": "always the median",
 }
@@ -273,6 +282,10 @@ def choice_value(path: str, value: Any, plan: Plan | None = None) -> str:
         return {"local": "this machine", "hf_jobs": "Hugging Face Jobs", "ray": "Ray"}[str(value)]
     if path.startswith("data.columns."):
         return codes([value] if isinstance(value, str) else value)
+    if path == "data.languages":
+        return " to ".join(safe(name) for name in value)
+    if path == "data.prefix" and value:
+        return code(value.strip(), 100)
     if isinstance(value, float):
         return f"{value:g}"
     return code(value, 100) if isinstance(value, str) else str(value)

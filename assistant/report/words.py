@@ -74,7 +74,7 @@ BASELINES = {
     "never_answering": "Always no answer",
     "rare_words": "Shared words, rare ones more (TF-IDF)",
     "word_overlap": "Shared words",
-    "copied": "The text as it is",
+    "copied": "Copying the text",
     "first_words": "The first words of the text",
     "nearest_row": "The answer of the most similar row",
 }

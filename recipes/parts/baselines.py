@@ -41,7 +41,7 @@ NAMES = {
     "crf": "a conditional random field on spelling (CRF)",
     "rare_words": "comparing words, rare ones more (TF-IDF)",
     "word_overlap": "counting shared words",
-    "copied": "copying the text as it is",
+    "copied": "copying the text",
     "first_words": "the first words of the text",
     "nearest_row": "the answer of the most similar row learned from",
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def load(source: str, name: str, place: Device, method: Method) -> Seq2Seq:
     Raises:
         RecipeError: `hub-unreachable`, `unsafe-weights`, `remote-code` or `model-not-usable`.
     """
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     check_reachable(source)
@@ -86,7 +87,7 @@ def load(source: str, name: str, place: Device, method: Method) -> Seq2Seq:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         refuse_other_models(config, name)
         dropout = methods.zero_dropout(config) if place.is_cpu else {}
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        tokenizer = tokenizer_of(source)
         module = AutoModelForSeq2SeqLM.from_pretrained(
             source, config=config, dtype=_dtype(place, method), use_safetensors=True, trust_remote_code=False,
             revision=safe_revision(source),
@@ -108,6 +109,17 @@ def load(source: str, name: str, place: Device, method: Method) -> Seq2Seq:
     module.config.pad_token_id = tokenizer.pad_token_id
     module.to(place.torch_device).eval()
     return Seq2Seq(module, tokenizer, name, dropout)
+
+
+def tokenizer_of(source: str) -> Any:
+    """The tokenizer of a folder or Hub id. Marian's advises a package that changes how texts are read: it stays out, so
+    that the saved model reads everywhere as it did here.
+    """
+    from transformers import AutoTokenizer
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 def refuse_other_models(config: Any, name: str) -> None:
@@ -268,7 +280,7 @@ def load_saved(folder: Path, place: Device) -> Seq2Seq:
     Raises:
         RecipeError: `no-model`; or the adapter's base model cannot be had.
     """
-    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+    from transformers import AutoConfig, GenerationConfig
 
     if not (folder / "config.json").is_file():
         raise no_model(folder)
@@ -280,7 +292,7 @@ def load_saved(folder: Path, place: Device) -> Seq2Seq:
 
         name = str(PeftConfig.from_pretrained(folder).base_model_name_or_path)
         model = load(resolve(name, folder.parent), name, place, Method(name="lora"))
-        model.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model.tokenizer = tokenizer_of(str(folder))
         model.module = PeftModel.from_pretrained(model.module, folder).eval()
         model.adapter = True
     model.bare.generation_config = GenerationConfig.from_pretrained(folder)

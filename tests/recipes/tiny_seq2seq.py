@@ -1,8 +1,9 @@
-"""Tiny random encoder-decoder models (T5, BART, Marian) with words of their own, and short texts that can be learned."""
+"""Tiny random encoder-decoder models (T5, BART, Marian) with words of their own, and short texts to learn from."""
 
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ SIZES = {"encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
 
 
 def rows(number: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Long questions with noise, and the short answer to each."""
-    return [{"long": row["question"], "short": row["answer"]} for row in tiny_language.rows(number, seed)]
+    """Texts with a little noise that name a country, and the short text about its capital."""
+    chance, found = random.Random(seed), []
+    for _ in range(number):
+        land = chance.choice(list(tiny_language.CAPITALS))
+        noise = " ".join(chance.choice(tiny_language.FILLER) for _ in range(chance.randint(1, 3)))
+        found.append({"long": f"{noise} the capital of {land} ?", "short": f"it is {tiny_language.CAPITALS[land]}"})
+    return found
 
 
 def tokenizer() -> Any:
