@@ -145,9 +145,16 @@ def write_onnx(run: Path, folder: Path) -> None:
     """A graph with the model's inputs by their names and the output `logits`, for any number of rows.
 
     Raises:
-        RecipeError: `onnx-missing`, or `verification-failed`.
+        RecipeError: `export-format`, `onnx-missing`, or `verification-failed`.
     """
     kind = kind_of(run)  # a model that cannot be exported so is said before a package that is missing
+    if not kind.has_graph:
+        raise RecipeError(
+            "export-format",
+            f"The ONNX export is for models that sort things; this one answers {kind.many} by places in a text.",
+            "Which place is best is worked out from the scores of all tokens, which a graph alone does not do.",
+            "Export it as merged: plain transformers loads that, and the card has the lines.",
+        )
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise RecipeError(
@@ -211,7 +218,7 @@ def _write_graph(classifier: Any, inputs: dict[str, Any], path: Path) -> None:
             self.module = classifier.module
 
         def forward(self, *values: torch.Tensor) -> torch.Tensor:
-            return self.module(**dict(zip(names, values, strict=True)))["logits"]
+            return classifier.kind.logits(self.module(**dict(zip(names, values, strict=True))))
 
     axes = {axis: torch.export.Dim(name) for axis, name in classifier.kind.free_axes.items()}
     with warnings.catch_warnings():
@@ -234,7 +241,7 @@ def _logits(classifier: Any, inputs: dict[str, Any]) -> Any:
     import torch
 
     with torch.no_grad():
-        return classifier.module(**inputs)["logits"].float().numpy()
+        return classifier.kind.logits(classifier.module(**inputs)).float().numpy()
 
 
 def _onnx_logits(folder: Path, inputs: dict[str, Any]) -> Any:

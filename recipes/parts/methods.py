@@ -423,8 +423,8 @@ def freeze_unused(classifier: Classifier, batch: dict[str, torch.Tensor]) -> Non
     """Freeze trainable weights that a forward and backward pass does not reach (a pooler that mean pooling skips)."""
     module = classifier.module
     module.zero_grad(set_to_none=True)
-    answers = [value for name, value in module(**batch).items() if name.endswith("logits")]  # where, too: start, end
-    sum(value.float().pow(2).sum() for value in answers).backward()
+    logits = classifier.kind.logits(module(**batch))
+    logits.float().pow(2).sum().backward()
     for parameter in module.parameters():
         if parameter.requires_grad and parameter.grad is None:
             parameter.requires_grad_(False)

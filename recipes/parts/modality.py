@@ -79,6 +79,7 @@ class Modality(ABC):
         trial_pooling: the features that precisions are compared by.
         free_axes: axes of the model's inputs that may have any length in an exported graph, with their names.
         peft_task: PEFT's name for the task; None: it has none.
+        has_graph: whether a graph of the model alone (ONNX) gives answers that a few lines can read.
     """
 
     task: str
@@ -91,6 +92,7 @@ class Modality(ABC):
     trial_pooling: Pooling = "model"
     peft_task: str | None = None
     free_axes: Mapping[int, str] = {0: "batch"}
+    has_graph: bool = True
 
     # The rows
 
@@ -239,6 +241,10 @@ class Modality(ABC):
             "The run's own model is whole, and plain transformers loads it.",
             "Download the model instead.",
         )
+
+    def logits(self, found: Any) -> Any:
+        """The scores in what a model returns, as one tensor."""
+        return found["logits"]
 
     def limit(self, processor: Any) -> int:
         """The `max_length` that a saved processor carries."""

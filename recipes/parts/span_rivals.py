@@ -184,7 +184,7 @@ def _told(
     told = {
         f"before={before}": 1.0, f"after={after}": 1.0, f"first={shapes[0]}": 1.0, f"last={shapes[1]}": 1.0,
         f"words={last - first}": 1.0, f"rank={rank}": 1.0, "asked inside": float(len(inside & set(question))),
-        "asked near": sum(near),
+        "asked near": sum(near), f"ends={words[last][0]}": 1.0,
     }  # fmt: skip
     for begins in (question[0] if question else "", kind):
         for each in (f"before={before}", f"after={after}", f"words={last - first}", f"{shapes}", words[last][0]):

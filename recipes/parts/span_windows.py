@@ -27,7 +27,7 @@ from recipes.parts.modality import Inputs
 from recipes.parts.span_metrics import Answer
 from recipes.parts.spans import Asked, Place
 from recipes.parts.study import Study
-from recipes.parts.texts import Texts, max_tokens
+from recipes.parts.texts import TRIAL_TEXTS, Texts, max_tokens
 from recipes.parts.words import OVERLAP, TEXTS_AT_ONCE, Windows, bounds, each_word
 from recipes.plan import Plan
 
@@ -113,7 +113,8 @@ def encode(
         found = tokenizer(
             asked[start : start + TEXTS_AT_ONCE], list(contexts[start : start + TEXTS_AT_ONCE]),
             truncation="only_second", max_length=longest, stride=max(0, min(OVERLAP, room // 4)),
-            return_overflowing_tokens=True, return_offsets_mapping=True, return_attention_mask=False, verbose=False,
+            return_overflowing_tokens=True, return_offsets_mapping=True, return_attention_mask=False,
+            return_token_type_ids=typed, verbose=False,
         )  # fmt: skip
         for number, row in enumerate(found["overflow_to_sample_mapping"]):
             tokens = found["input_ids"][number]
@@ -244,6 +245,7 @@ class Spans(Texts):
         "Choose an encoder that transformers can load for question answering: BERT, RoBERTa, DistilBERT, ModernBERT, "
         "DeBERTa, MiniLM, XLM-R, …"
     )
+    has_graph = False
     peft_task: str | None = None  # type: ignore[assignment] # PEFT's own class would drop the token types
 
     def auto_model(self, with_head: bool = True) -> Any:
@@ -251,6 +253,15 @@ class Spans(Texts):
         from transformers import AutoModel, AutoModelForQuestionAnswering
 
         return AutoModelForQuestionAnswering if with_head else AutoModel
+
+    def logits(self, found: Any) -> torch.Tensor:
+        """Of each token: is it the first, the last of the answer? Shape (rows, tokens, 2)."""
+        return heads(found)
+
+    def trial_inputs(self, classifier: Classifier) -> dict[str, torch.Tensor]:
+        """Tokens of texts short and long, plain and odd, each with a question."""
+        pairs = [("What came late?", text) for text in TRIAL_TEXTS]
+        return self.encode_new(classifier, pairs).batch(np.arange(len(pairs)))
 
     def check(self, base: Base) -> None:
         """The tokenizer says which letters a token stands for, as all fast ones do."""

@@ -265,7 +265,7 @@ def places_of(given: Sequence[Given], context: str) -> tuple[list[Place], int]:
         place = start if start is not None and context[start : start + len(text)] == text else None
         if place is None:
             place = _nearest(text, context, start or 0)
-            moved += place is not None and start is not None
+            moved += place is not None and start is not None and place != start
         if place is not None and (place, place + len(text)) not in places:
             places.append((place, place + len(text)))
     return places, moved

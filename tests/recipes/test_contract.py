@@ -18,7 +18,16 @@ PROBLEMS = ("single_label_classification", "multi_label_classification", "regres
 METHODS = ("head", "last_layers", "lora", "full")
 #: A task, the baseline that reads its inputs, and what a tiny random model reaches at least.
 TASKS = (("text-classification", "word_counts", 0.8), ("image-classification", "picture_statistics", 0.8))
-CASES = [(*task, problem) for task in TASKS for problem in PROBLEMS] + [("token-classification", "crf", 0.8, None)]
+CASES = [(*task, problem) for task in TASKS for problem in PROBLEMS] + [
+    ("token-classification", "crf", 0.8, None), ("question-answering", "span_regression", 0.7, None),
+    ("sentence-similarity", "rare_words", 0.5, None),
+]  # fmt: skip
+#: What decides where the plan has no problem, and the baselines that every such run has.
+OWN = {
+    "token-classification": ("entity_f1", {"most_frequent_tag"}),
+    "question-answering": ("answer_f1", {"alike_sentence"}),
+    "sentence-similarity": ("spearman", {"untuned", "word_overlap"}),
+}
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),  # PEFT asks for it
 ]
@@ -36,11 +45,16 @@ def check_events(events: list[Any]) -> None:
 
 @pytest.fixture
 def plan_for(
-    new_run: Callable[..., Path], new_picture_run: Callable[..., Path], new_tag_run: Callable[..., Path]
+    new_run: Callable[..., Path],
+    new_picture_run: Callable[..., Path],
+    new_tag_run: Callable[..., Path],
+    new_span_run: Callable[..., Path],
+    new_alike_run: Callable[..., Path],
 ) -> Callable[..., Path]:
     """plan_for(task, method, problem) -> a plan that is ready to run."""
     makers = {
         "text-classification": new_run, "image-classification": new_picture_run, "token-classification": new_tag_run,
+        "question-answering": new_span_run, "sentence-similarity": new_alike_run,
     }  # fmt: skip
     return lambda task, *given, **changes: makers[task](*given, **changes)
 
@@ -60,7 +74,7 @@ def test_every_problem_by_every_method(
     assert result.problem == problem
     assert result.method["name"] == method
     assert sum(result.rows.values()) == 160
-    simple = {"majority", "nearest_centroid"} if problem else {"most_frequent_tag"}
+    simple = {"majority", "nearest_centroid"} if problem else OWN[task][1]
     assert set(result.baselines) == simple | {own_baseline}
     assert result.metric in result.metrics
     assert all(result.metric in figures for figures in result.baselines.values())
@@ -80,7 +94,7 @@ def test_every_problem_by_every_method(
     assert (done.folder / "model" / "README.md").read_text(encoding="utf-8").startswith("---")
     assert not list((done.folder / "model").glob("*.bin"))
     if problem is None:
-        assert result.metrics["entity_f1"].value > least
+        assert result.metric == OWN[task][0] and result.metrics[result.metric].value > least
     if problem == "single_label_classification":
         assert result.labels is not None and len(result.labels) == 3
         assert result.confusion is not None and sum(map(sum, result.confusion)) == result.rows["test"]
@@ -110,7 +124,7 @@ def test_partly_trained_architectures(
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"task": "question-answering"}, "task-not-available"),
+        ({"task": "object-detection"}, "task-not-available"),
         ({"data.columns.text": "body"}, "column-missing"),
         ({"data.source": "data/other.jsonl"}, "data-missing"),
         ({"training.epochs": None}, "plan-incomplete"),
