@@ -27,7 +27,8 @@ from recipes.plan import Plan
 
 #: Rows of the plan's table, in this order.
 _SHOWN = (
-    "base_model", "data.languages", "data.prefix", "method.name", "training.epochs", "training.learning_rate", "training.batch_size",
+    "base_model", "data.languages", "data.prefix", "method.name", "training.epochs", "training.learning_rate",
+    "training.batch_size",
     "training.max_length", "evaluation.test_fraction", "evaluation.metric", "training.max_minutes",
     "training.early_stopping", "training.class_weights", "compute.target", "compute.flavor", "compute.devices",
     "output.publish",

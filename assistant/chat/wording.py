@@ -280,14 +280,20 @@ def choice_value(path: str, value: Any, plan: Plan | None = None) -> str:
         return METRICS.get(str(value), safe(value))
     if path == "compute.target":
         return {"local": "this machine", "hf_jobs": "Hugging Face Jobs", "ray": "Ray"}[str(value)]
+    if path.startswith("data."):
+        return _of_data(path, value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return code(value, 100) if isinstance(value, str) else str(value)
+
+
+def _of_data(path: str, value: Any) -> str:
     if path.startswith("data.columns."):
         return codes([value] if isinstance(value, str) else value)
     if path == "data.languages":
         return " to ".join(safe(name) for name in value)
-    if path == "data.prefix" and value:
-        return code(value.strip(), 100)
-    if isinstance(value, float):
-        return f"{value:g}"
+    if path == "data.prefix":
+        return code(value.strip(), 100) if value.strip() else "nothing"
     return code(value, 100) if isinstance(value, str) else str(value)
 
 
