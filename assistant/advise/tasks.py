@@ -53,6 +53,8 @@ DEFAULTS = {
 WHISPER_RATES = (("tiny", 3e-5), ("base", 2.5e-5), ("small", 1.25e-5), ("medium", 6.25e-6), ("large", 5e-6))
 #: Tagged sentences up to which a processor trains every layer of a small model in minutes: sentences are short.
 TAGGED_ROWS = 5000
+#: Questions up to which it does so: each comes with a text.
+ASKED_ROWS = 2000
 #: Pictures of each class from which a processor too trains all of a small network. Measured with EfficientNet-Lite0 on
 #: 2,500 photos of ten kinds: 83.2 % after 3 epochs, 75.7 % with the last layer alone.
 MANY_A_CLASS = 100
@@ -68,6 +70,7 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
     draft.choose("training.epochs", *_epochs(task, data, method, defaults, patient))
     draft.choose("training.learning_rate", *_learning_rate(task, model, method, defaults))
     small = data.rows < 200 and task != "sentence-similarity"  # there the other rows of a step are the wrong answers
+    small = small or (task == "question-answering" and data.rows < ASKED_ROWS)  # more steps in as many passes
     batch = 8 if small else defaults.batch_size
     draft.choose("training.batch_size", batch, f"{batch} rows a step is usual here. Runner-up: {batch * 2}, steadier.")
     if defaults.tokens:
@@ -81,7 +84,7 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
             "Runner-up: twice as much, at twice the cost or more.",
         )  # fmt: skip
     if method != "head" and task not in ("preference-tuning",):
-        looks = 8 if task == "token-classification" else 3  # entities jump up and down while the steps are large
+        looks = {"token-classification": 8, "question-answering": 6}.get(task, 3)  # both jump while the steps are large
         draft.choose("training.early_stopping", looks, f"Stops after {looks} looks without gain. Runner-up: never.")
     if task == "audio-classification":
         _sounds(data, draft)
@@ -185,6 +188,11 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
             "Which words belong together is not what the model was trained for, so every layer adapts (measured on "
             "1,000 addresses: F1 0.71 with a frozen body). Runner-up: the last layers, quicker."
         )
+    if task == "question-answering" and (on_gpu or data.rows < ASKED_ROWS):
+        return "full", (
+            "Question and text must look at each other, which a model of meanings was not trained for, so every layer "
+            "adapts (measured on 300 questions: a frozen body hardly finds any answer). Runner-up: the last layers."
+        )
     if task == "automatic-speech-recognition" and "whisper" in model.id:
         return "full", (
             "On small Whispers, training every weight, the encoder too, beat adapters by far where the speech was new "
@@ -210,6 +218,12 @@ def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults, patient
             f"{data.rows:,} rows: small data need many passes until whole entities are right (Mosbach 2021; on 1,000 "
             f"addresses five were too few). Runner-up: {epochs / 2:g}, half the time."
         )
+    elif task == "question-answering" and data.rows < ASKED_ROWS:
+        epochs = 10.0 if data.rows < 1000 else 5.0
+        return epochs, (
+            f"{data.rows:,} questions: small data need many passes (Mosbach 2021); the best of them is kept. Runner-up: "
+            f"{epochs / 2:g}, half the time."
+        )
     elif data.rows > 20_000:
         epochs = max(1.0, round(epochs / 2))
     return epochs, f"Usual for {data.rows:,} rows: more learn by heart. Runner-up: {epochs + 1:g}."
@@ -234,6 +248,9 @@ def _learning_rate(task: str, model: Model, method: str, defaults: Defaults) -> 
         rate *= 5 if method == "lora" else 1  # adapters start from nothing and learn some ten times as slowly
     elif task == "token-classification":
         rate = 4e-4 if model.parameters <= 40e6 else 5e-5 if model.parameters < 250e6 else 2e-5
+        rate *= 5 if method in ("lora", "qlora") else 1
+    elif task == "question-answering":
+        rate = 3e-4 if model.parameters <= 40e6 else 3e-5 if model.parameters < 250e6 else 1e-5
         rate *= 5 if method in ("lora", "qlora") else 1
     elif task == "sentence-similarity" and model.parameters <= 40e6:
         rate = 1e-4

@@ -32,6 +32,7 @@ RUNNABLE_TASKS = frozenset(
     {
         "text-classification", "image-classification", "audio-classification", "automatic-speech-recognition",
         "text-generation", "preference-tuning", "token-classification", "sentence-similarity", "text2text-generation",
+        "question-answering",
     }
 )  # fmt: skip
 PROBLEMS: dict[str, str] = {
