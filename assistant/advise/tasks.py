@@ -221,7 +221,7 @@ def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults, patient
     elif task == "question-answering" and data.rows < ASKED_ROWS:
         epochs = 10.0 if data.rows < 1000 else 5.0
         return epochs, (
-            f"{data.rows:,} questions: small data need many passes (Mosbach 2021); the best of them is kept. Runner-up: "
+            f"{data.rows:,} questions: small data need many passes (Mosbach 2021); the best is kept. Runner-up: "
             f"{epochs / 2:g}, half the time."
         )
     elif data.rows > 20_000:
