@@ -143,6 +143,23 @@ RESULTS: dict[str, dict[str, Any]] = {
         written=[{"row": 1, "prompt": "Define cat.", "expected": "A soft automaton.", "before": "A pet.",
                   "after": "An automaton."}],
     ),
+    "summaries": result(
+        "better", task="text2text-generation", base_model="google-t5/t5-small", problem=None, method={"name": "full"},
+        rows={"train": 26, "validation": 6, "test": 8}, metric="rouge_l",
+        metrics={"rouge_l": interval(0.71), "rouge_1": interval(0.74), "chrf": interval(0.62)},
+        baselines={"untuned": {"rouge_l": interval(0.3)}, "copied": {"rouge_l": interval(0.28)},
+                   "first_words": {"rouge_l": interval(0.41)}, "nearest_row": {"rouge_l": interval(0.55)}},
+        verdict={
+            "code": "better", "text": "On 8 texts it never saw, what it writes shares 71.0 % of the words, in order, "
+            "with the expected texts (ROUGE-L) (95 % interval 69.0–73.0). The answer of the most similar row learned "
+            "from reaches 55.0 %: the model is better, and that is hardly chance (p = 0.002). Before the tuning the "
+            "model reached 30.0 %.",
+            "best_baseline": "nearest_row", "metric": "rouge_l",
+        },
+        labels=None, confusion=None, classes=None, mistakes=None, model_format="transformers",
+        written=[{"row": 1, "prompt": "The bridge by the river …", "expected": "Bridge closed.", "before": "The bridge",
+                  "after": "Bridge closed: cracks were found."}],
+    ),
     "sounds": result(
         "better", task="audio-classification", base_model="openai/whisper-tiny.en", method={"name": "head"},
         rows={"train": 20, "validation": 8, "test": 8}, labels=["bark", "meow", "moo"],
@@ -178,6 +195,21 @@ RESULTS: dict[str, dict[str, Any]] = {
         ],
         mistakes=[{"row": 7, "input": "Lake Como was full.", "expected": "LOC: Lake Como", "predicted": "LOC: Como",
                    "confidence": 0.98}],
+    ),
+    "answers": result(
+        "better", task="question-answering", problem=None, method={"name": "full"}, metric="answer_f1",
+        metrics={"answer_f1": interval(0.78), "exact_match": interval(0.7)}, labels=None, confusion=None,
+        baselines={"alike_sentence": {"answer_f1": interval(0.3)}, "span_regression": {"answer_f1": interval(0.6)}},
+        verdict={
+            "code": "better", "text": "On 60 questions it never saw, the F1 score of the words of its answers is 78.0 %.",
+            "best_baseline": "span_regression", "metric": "answer_f1",
+        },
+        classes=[
+            {"label": "the text answers it", "rows": 51, "precision": interval(0.96), "recall": interval(0.94), "f1": 0.95},
+            {"label": "no answer in the text", "rows": 9, "precision": interval(0.7), "recall": interval(0.78), "f1": 0.74},
+        ],
+        mistakes=[{"row": 7, "input": "When does it open? — Doors close at nine.", "expected": "no answer",
+                   "predicted": "nine", "confidence": 0.9}],
     ),
     "perfect": result(
         "same", metrics={"accuracy": exact(1.0)}, confusion=[[20, 0], [0, 20]],
@@ -303,8 +335,16 @@ class Shell:
             said = {"prediction": "A soft, indestructible automaton.", "untuned": "A cat is a small animal."}
             found = [{"input": text, **said} for text in arguments["inputs"]]
             return Answered(effect="predict", data={"run": arguments["run"], "number": 1, "predictions": found})
+        if self.started is not None and self.started.task == "text2text-generation":
+            said = {"prediction": "Ferry stopped: the engine broke down.", "untuned": "The ferry to the island"}
+            found = [{"input": text, **said} for text in arguments["inputs"]]
+            return Answered(effect="predict", data={"run": arguments["run"], "number": 1, "predictions": found})
         if self.started is not None and self.started.task == "automatic-speech-recognition":
             found = [{"input": text, "prediction": "the kettle boils at seven"} for text in arguments["inputs"]]
+            return Answered(effect="predict", data={"run": arguments["run"], "number": 1, "predictions": found})
+        if self.started is not None and self.started.task == "question-answering":
+            said = {"question": "What does a lost card cost?", "prediction": "five euros", "start": 18, "end": 28}
+            found = [{"input": "A lost card costs five euros.", **said, "score": 0.83}]
             return Answered(effect="predict", data={"run": arguments["run"], "number": 1, "predictions": found})
         if self.started is not None and self.started.task == "token-classification":
             mark = {"text": "Oslo", "label": "LOC", "start": 14, "end": 18, "score": 0.97}
