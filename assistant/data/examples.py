@@ -58,6 +58,12 @@ _EXAMPLES = {
         "Which part is the street?",
         "400 real addresses in the USA, word by word: learn to mark street, city, state and the other parts.",
     ),
+    "answers": (
+        "notices.jsonl",
+        "Point to the answer of a question in a notice",
+        "Where is the answer?",
+        "300 questions about 100 short notices: learn to mark the words that answer them, or to say that none do.",
+    ),
     "alike": (
         "alike.csv",
         "Find the command that does what a sentence says, by meaning",
