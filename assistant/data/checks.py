@@ -145,7 +145,7 @@ def duplicates(view: View) -> Iterable[Finding]:
 
 def near_duplicates(view: View) -> Iterable[Finding]:
     """Texts that are nearly the same as an earlier one."""
-    if view.media:
+    if view.media or view.guess.task == "question-answering":  # questions about one text share it, and stay together
         return
     seen: dict[str, int] = {}
     unique = [row for row, key in enumerate(view.keys) if key and seen.setdefault(key, row) == row]

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from assistant.data import checks, group_checks, label_checks, media_checks, rule_check, suspects, tag_checks
+from assistant.data import (
+    answer_checks,
+    checks,
+    group_checks,
+    label_checks,
+    media_checks,
+    rule_check,
+    suspects,
+    tag_checks,
+)
 from assistant.data.findings import SUSPICIONS, Finding, Severity, make_view
 from assistant.data.fixes import FIXES, fix
 from assistant.data.guesses import TaskGuess
@@ -18,16 +27,17 @@ __all__ = ["FINDING_CODES", "FIXES", "Finding", "check", "fix"]
 
 #: Every code of a finding; each has a page that explains it.
 FINDING_CODES = (
-    "broken-media", "broken-tags", "conflicting-labels", "duplicates", "file-repaired", "formulas", "group-leak",
-    "html", "imbalance", "label-leak", "label-not-number", "label-spelling", "likely-wrong-labels", "long-audio",
-    "long-texts", "many-classes", "missing-label", "missing-text", "mojibake", "near-duplicates", "no-label-column",
+    "answer-not-in-text", "broken-media", "broken-tags", "conflicting-labels", "duplicates", "file-repaired",
+    "formulas", "group-leak", "html", "imbalance", "label-leak", "label-not-number", "label-spelling",
+    "likely-wrong-labels", "long-audio", "long-texts", "many-classes", "missing-label", "missing-text", "mojibake",
+    "near-duplicates", "no-answer-given", "no-label-column",
     "no-text-column", "odd-images", "one-class", "one-word-rule", "other-languages", "personal-data", "sample-rates",
     "silent-audio", "small-class", "tags-misaligned", "test-leak", "too-few-rows",
 )  # fmt: skip
 
 _CHECKS = (
     *checks.CHECKS, *label_checks.CHECKS, *group_checks.CHECKS, *suspects.CHECKS, *media_checks.CHECKS,
-    *rule_check.CHECKS, *tag_checks.CHECKS,
+    *rule_check.CHECKS, *tag_checks.CHECKS, *answer_checks.CHECKS,
 )  # fmt: skip
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 

@@ -93,6 +93,9 @@ FILES: dict[str, tuple[str, bytes]] = {
     "group-leak: speakers": ("d.zip", zip_of({f"clips/{n}.wav": sound(n) for n in range(60)} | {
         "metadata.csv": "file,label,speaker\n" + "".join(f"clips/{n}.wav,w{n % 2},s{n % 6}\n" for n in range(60))})),
     "tags-misaligned": ("d.jsonl", many(tagged, {"tokens": text(1).split(), "tags": ["O", "B-HALL"]})),
+    "answer-not-in-text": ("d.jsonl", many(
+        question, question(900) | {"answers": {"text": ["Zurich"], "answer_start": [2]}})),
+    "no-answer-given": ("d.jsonl", many(question, question(900) | {"answers": {"text": [], "answer_start": []}})),
     "broken-tags": ("d.jsonl", many(tagged, {"tokens": text(1).split()[:4], "tags": ["O", "I-HALL", "O", "I-HALL"]})),
     "small-class: entities": ("d.jsonl", many(tagged, {"tokens": ["in", "Rome", "and", "Bari"],
                                                        "tags": ["O", "B-CITY", "O", "B-CITY"]})),
