@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.chat.buttons import CHECK, EXAMPLE
+from assistant.chat.buttons import CHECK
 from assistant.chat.turns import FileCard, Option, Reply
 from assistant.chat.wording import (
     TASKS,
@@ -197,6 +197,18 @@ _WANTED: dict[str, str] = {
 }
 
 
+#: A task -> (the shipped example that shows it, what its button says).
+_EXAMPLES = {
+    "text-classification": ("spam", "Spam or not"),
+    "token-classification": ("addresses", "Parts of an address"),
+    "question-answering": ("answers", "Answers in notices"),
+    "sentence-similarity": ("alike", "Commands by their meaning"),
+    "image-classification": ("clothes", "Kinds of clothes"),
+    "audio-classification": ("commands", "Spoken commands"),
+    "automatic-speech-recognition": ("accent", "An accent"),
+}
+
+
 def ask_for_file(task: str, plan: Plan, kept: Sequence[str], refused: bool = False) -> Reply:
     """A request without data: one sentence on the file that is needed."""
     does = TASKS[task]
@@ -205,10 +217,11 @@ def ask_for_file(task: str, plan: Plan, kept: Sequence[str], refused: bool = Fal
         text += f"I need a file that I can read: {_WANTED[task]}."
     else:
         text += f"Please upload your data: {_WANTED[task]}. A few hundred rows are a good start"
-        text += ", or try the spam example first." if task == "text-classification" else "."
+        text += f", or try the {_EXAMPLES[task][0]} example first." if task in _EXAMPLES else "."
     if kept:
         text += f" I have noted: {listed(kept)}."
-    options = [EXAMPLE] if task == "text-classification" else []
+    name, label = _EXAMPLES.get(task, ("", ""))
+    options = [Option(label=label, say=f"try the {name} example")] if name else []
     return Reply(text=text, card=None, data={"plan": plan.model_dump(mode="json")}, options=options)
 
 

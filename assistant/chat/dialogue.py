@@ -183,7 +183,7 @@ def _undo(state: State, context: Context) -> Turn:
 
 def _help(state: State, context: Context) -> Turn:
     kind, step = context.intent.slots.get("kind"), context.intent.slots.get("step")
-    if kind == "hello" and (step or not (state.files or state.runs or state.plan)):
+    if kind == "hello" and (step or not (state.files or state.plan)):
         question, pending = offers.ask(str(step or "inputs"))
         greeting = [] if step else [replies.hello(state.demo)]
         return Turn(state=state.model_copy(update={"pending": pending}), replies=[*greeting, question])

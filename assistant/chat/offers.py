@@ -27,6 +27,9 @@ _EXAMPLES = (
     ("clothes", r"clothes|clothing|fashion|pictures?|photos?|images?"),
     ("accent", r"accents?|speech|dictation|transcri\w+"),
     ("commands", r"commands?|spoken commands?|sounds?|audio|recordings?"),
+    ("addresses", r"address(?:es)?|names?|entit(?:y|ies)|streets?"),
+    ("answers", r"answers?|questions?|notices?"),
+    ("alike", r"alike|similar(?:ity)?|meaning|linux|terminal"),
 )
 #: The example for what the guide was told goes in.
 _EXAMPLE_OF = {"text": "spam", "image": "clothes", "audio": "commands"}
@@ -65,21 +68,21 @@ _INPUTS = (
 #: What comes out of each kind of input: (label, what the button says, plan paths).
 _OUTPUTS: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     "text": (
-        ("A class", "one class for each text",
+        ("A class, like spam or not", "one class for each text",
          {"task": "text-classification", "problem": "single_label_classification"}),
         ("Several labels", "several labels for each text",
          {"task": "text-classification", "problem": "multi_label_classification"}),
-        ("A number", "a number for each text", {"task": "text-classification", "problem": "regression"}),
-        ("Marked names", "names marked in each text", {"task": "token-classification"}),
-        ("Another text", "another text for each text", {"task": "text2text-generation"}),
+        ("A number, like stars", "a number for each text", {"task": "text-classification", "problem": "regression"}),
+        ("Names marked in it", "names marked in each text", {"task": "token-classification"}),
+        ("Another text, like a summary", "another text for each text", {"task": "text2text-generation"}),
     ),
     "image": (
-        ("A class", "one class for each picture", {"task": "image-classification"}),
+        ("A class, like cat or dog", "one class for each picture", {"task": "image-classification"}),
         ("Boxes around things", "boxes around things in each picture", {"task": "object-detection"}),
         ("A description", "a description of each picture", {"task": "image-text-to-text"}),
     ),
     "audio": (
-        ("A class", "one class for each recording", {"task": "audio-classification"}),
+        ("A class, like yes or no", "one class for each recording", {"task": "audio-classification"}),
         ("The spoken words", "the spoken words of each recording", {"task": "automatic-speech-recognition"}),
     ),
 }  # fmt: skip

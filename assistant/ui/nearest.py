@@ -18,7 +18,9 @@ def drawn(prediction: Mapping[str, Any]) -> str:
         sides = [(title, _list(prediction[side])) for side, title in SIDES if prediction.get(side)]
     else:
         found = [(title, prediction.get(side)) for side, title in HEADINGS.items()]
-        sides = [(title, f'<p class="fa-said">{float(close):.2f}</p>') for title, close in found if close is not None]
+        sides = [
+            (title, f'<p class="fa-written">{float(close):.2f}</p>') for title, close in found if close is not None
+        ]
     shown = "".join(f"<section><h4>{escape(title)}</h4>{inside}</section>" for title, inside in sides)
     return f'{asked}<div class="fa-sides">{shown}</div>'
 
@@ -27,7 +29,7 @@ def _list(found: Sequence[Mapping[str, Any]]) -> str:
     lines = (
         f"<li>{escape(_short(str(each['text'])))} <small>{float(each['score']):.2f}</small></li>" for each in found
     )
-    return f'<ol class="fa-said">{"".join(lines)}</ol>'
+    return f'<ol class="fa-written">{"".join(lines)}</ol>'
 
 
 def _short(text: str) -> str:

@@ -675,7 +675,7 @@ def _written(prediction: Mapping[str, Any]) -> str:
     """What a tuned language model writes, beside what it wrote before the tuning."""
     sides = [("The tuned model", prediction["prediction"]), ("Before the tuning", prediction["untuned"])]
     shown = "".join(
-        f'<section><h4>{name}</h4><p class="fa-said">{escape(str(said)) or "–"}</p></section>'
+        f'<section><h4>{name}</h4><p class="fa-written">{escape(str(said)) or "–"}</p></section>'
         for name, said in sides
         if said is not None
     )

@@ -322,7 +322,7 @@ PARTS = f"""
   color: var(--fa-ink-2); }}
 .fa-kinds li {{ margin: 0; }}
 .fa-sides {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 10px 24px; }}
-.fa-said {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }}
+.fa-written {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }}
 .fa-prediction + .fa-prediction {{ margin-top: 12px; }}
 .fa-welcome {{ max-width: 640px; margin: 7vh auto 0; font: 16px/1.6 {style.FONT}; color: var(--fa-ink-2); }}
 .fa-welcome h1 {{ font-size: clamp(1.6rem, 4.5vw, 2.15rem); line-height: 1.18; letter-spacing: -.025em;
