@@ -246,8 +246,8 @@ def _misranked(study: AlikeStudy, close: Floats, rows: NDArray[Any]) -> list[Mis
     return [
         Mistake(
             row=int(study.numbers[rows[place]]),
-            input=f"{study.texts[study.first[rows[place]]][: SHOWN // 2]} ↔ "
-            f"{study.texts[study.second[rows[place]]][: SHOWN // 2]}",
+            input=f"{study.texts[study.first[rows[place]]][: SHOWN // 2 - 2]} ↔ "
+            f"{study.texts[study.second[rows[place]]][: SHOWN // 2 - 2]}",
             expected=f"{scores[place]:g}",
             predicted=f"{close[place]:.2f}",
         )

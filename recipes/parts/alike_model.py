@@ -26,6 +26,7 @@ from recipes.parts.device import Device
 from recipes.parts.errors import RecipeError, cannot_load, no_model
 from recipes.parts.features import Encoded
 from recipes.parts.methods import Classifier
+from recipes.parts.texts import Texts
 from recipes.parts.training import logits_of
 
 FORMAT = "sentence-transformers"
@@ -122,7 +123,7 @@ def load(source: str, name: str, *, quiet: bool) -> Encoder:
             "Such prompts are not part of the training here.",
             ANOTHER,
         )
-    encoder = Encoder(Embedder(whole, quiet), "mean", whole.tokenizer, name, None)  # type: ignore[arg-type]
+    encoder = Encoder(Embedder(whole, quiet), "mean", whole.tokenizer, name, Texts())
     encoder.whole = whole
     encoder.module.eval()
     return encoder

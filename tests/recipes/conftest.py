@@ -12,6 +12,7 @@ import pytest
 
 from recipes.events import Result, read_events
 from recipes.plan import Plan
+from tests.recipes.alike_runs import make_scored
 from tests.recipes.picture_runs import make_pictures, save_tiny_vision
 from tests.recipes.span_runs import make_questions
 from tests.recipes.tag_runs import make_sentences
@@ -242,6 +243,39 @@ def new_span_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., P
             "method.rank": 4 if method in ("lora", "qlora") else None,
             "data.source": "data/train.jsonl",
             "data.columns": {"question": "question", "context": "context", "answers": "answers"},
+            "training.epochs": 2,
+            "training.learning_rate": 1e-3,
+            "training.batch_size": 16,
+            "compute.precision": "float32",
+            "evaluation.validation_fraction": 0.25,
+        }
+        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
+        plan.save(folder / "plan.json")
+        return folder / "plan.json"
+
+    return make
+
+
+@pytest.fixture
+def new_alike_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Path]:
+    """new_alike_run(method, **{dotted path: value}) -> the path of a plan for scored pairs of texts."""
+
+    def make(
+        method: str = "head", problem: None = None, *, rows: int = 160, name: str = "run", kind: str = "bert",
+        texts: list[dict[str, Any]] | None = None, **changes: Any,
+    ) -> Path:  # fmt: skip
+        folder = tmp_path / "runs" / name
+        (folder / "data").mkdir(parents=True)
+        write_rows(folder / "data" / "train.jsonl", texts or make_scored(rows, KINDS, WORDS[:12]))
+        settings = {
+            "task": "sentence-similarity",
+            "problem": problem,
+            "base_model": str(tiny(kind)),
+            "method.name": method,
+            "method.layers": 1 if method == "last_layers" else None,
+            "method.rank": 4 if method in ("lora", "qlora") else None,
+            "data.source": "data/train.jsonl",
+            "data.columns": {"sentence1": "sentence1", "sentence2": "sentence2", "score": "score"},
             "training.epochs": 2,
             "training.learning_rate": 1e-3,
             "training.batch_size": 16,
