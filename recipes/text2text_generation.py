@@ -280,13 +280,10 @@ def predicted_peak_bytes(work: Work, rows: int) -> int:
     Bytes a token and block of float32 activations, 32 H + 16 I for H the width and I the inner width, as for other
     transformers; a decoder's block holds its cross-attention too. Scores of the vocabulary: 12 bytes a token and word.
     """
-    config = work.model.bare.config
     trained, total = methods.count_parameters(work.model.module)
     source, target = work.pairs.longest
-    width, inner = int(config.hidden_size), int(getattr(config, "d_ff", 0) or getattr(config, "encoder_ffn_dim", 0))
-    inner = inner or 4 * width
-    layers = int(config.num_hidden_layers)
-    writing = target * (layers * (48 * width + 16 * inner) + 12 * int(config.vocab_size))
+    width, inner, layers = seq2seq_model.sizes(work.model)
+    writing = target * (layers * (48 * width + 16 * inner) + 12 * len(work.model.tokenizer))
     activations = rows * (source * layers * (32 * width + 16 * inner) + writing)
     held = total * 4 if work.place.torch_device.type == "cuda" else device.peak_bytes(work.place)
     return int(held + trained * (4 + 8 + 8) + activations)

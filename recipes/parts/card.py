@@ -71,6 +71,42 @@ def model_card(plan: Plan, result: Result, base_license: str | None = None) -> s
     return "\n".join(part for part in parts if part)
 
 
+def assembled(  # noqa: PLR0913 - one flat call reads better than a bag of options
+    plan: Plan, result: Result, base_license: str | None, *, purpose: str, what: str, lines: str, note: str = "",
+    remark: str = "", limits: list[str],
+) -> str:  # fmt: skip
+    """The card of a model that writes: its own words, and what all cards share.
+
+    Args:
+        base_license: as in `model_card`. purpose: ends the title. what: what it is, in sentences.
+        lines: Python that loads it; note: before them. remark: after the figures.
+    """
+    parts = [
+        f"---\n{front_matter(plan, result, base_license)}\n---\n",
+        f"# {base_name(plan, result).split('/')[-1]}, fine-tuned {purpose}\n",
+        f"{what}\n",
+        f"## How good it is\n\n{plain(result.verdict.text)}\n\n{figures_table(result)}",
+        f"{remark}\n" if remark else "",
+        "## How to use it\n\n" + (f"{note}\n\n" if note else "") + f"```python\n{lines}```\n",
+        f"## Data\n\n{data_section(result)}",
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits) + "\n",
+        f"## How it was made\n\n{making(plan, result)}",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def made_from(plan: Plan, result: Result, methods: dict[str, str]) -> str:
+    """ "It was made from the pretrained model …: …" with the share of the weights that was trained."""
+    base = base_name(plan, result)
+    linked = f"[{base}](https://huggingface.co/{base})" if "/" in base else f"`{base}`"
+    share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
+    method = methods.get(str(result.method.get("name")), "it was trained")
+    return (
+        f"It was made from the pretrained model {linked}: {method} ({result.trainable_parameters:,} of "
+        f"{result.total_parameters:,} weights, {share:.3g} %)."
+    )
+
+
 def usage(plan: Plan, result: Result) -> str:
     """Python lines that load the model with transformers (and PEFT) alone and print its answers.
 

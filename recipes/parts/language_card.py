@@ -20,18 +20,14 @@ _METHODS = {
 
 def model_card(plan: Plan, result: Result, base_license: str | None = None) -> str:
     """Markdown with YAML front matter; arguments as in `card.model_card`."""
-    base = card.base_name(plan, result)
-    parts = [
-        f"---\n{card.front_matter(plan, result, base_license)}\n---\n",
-        f"# {base.split('/')[-1]}, fine-tuned {_purpose(plan)}\n",
-        _what_it_is(plan, result, base),
-        f"## How good it is\n\n{card.plain(result.verdict.text)}\n\n{card.figures_table(result)}",
-        f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result)}```\n",
-        f"## Data\n\n{card.data_section(result)}",
-        f"## Limits\n\n{_limits(plan, result)}",
-        f"## How it was made\n\n{card.making(plan, result)}",
-    ]
-    return "\n".join(parts)
+    does = "It goes on writing a text." if plan.column("text") else "It answers in a chat."
+    made = card.made_from(plan, result, _METHODS)
+    return card.assembled(
+        plan, result, base_license,
+        purpose="on plain text" if plan.column("text") else "to answer",
+        what=f"{does} {made} It learned only the answers, not the questions.",
+        lines=usage(plan, result), note=_usage_note(result), limits=_limits(plan, result),
+    )  # fmt: skip
 
 
 def usage(plan: Plan, result: Result) -> str:
@@ -72,31 +68,16 @@ def usage(plan: Plan, result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _purpose(plan: Plan) -> str:
-    return "on plain text" if plan.column("text") else "to answer"
-
-
-def _what_it_is(plan: Plan, result: Result, base: str) -> str:
-    linked = f"[{base}](https://huggingface.co/{base})" if "/" in base else f"`{base}`"
-    does = "It goes on writing a text." if plan.column("text") else "It answers in a chat."
-    share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
-    method = _METHODS.get(str(result.method.get("name")), "it was trained")
-    return (
-        f"{does} It was made from the pretrained model {linked}: {method} ({result.trainable_parameters:,} of "
-        f"{result.total_parameters:,} weights, {share:.3g} %). It learned only the answers, not the questions.\n"
-    )
-
-
 def _usage_note(result: Result) -> str:
     if not (result.model_format or "").startswith("peft"):
         return ""
     return (
         "These files are an adapter: a small change to the base model, which is loaded first. The tokenizer here "
-        "brings the chat format that it was trained with.\n\n"
+        "brings the chat format that it was trained with."
     )
 
 
-def _limits(plan: Plan, result: Result) -> str:
+def _limits(plan: Plan, result: Result) -> list[str]:
     limits = [
         "It writes what is likely, not what is true: check what matters.",
         "The figures hold for questions like those it was trained on; on others it may do much worse.",
@@ -106,4 +87,4 @@ def _limits(plan: Plan, result: Result) -> str:
         limits.append(f"It was trained on rows of at most {plan.training.max_length:,} tokens.")
     if result.verdict.code != "better":
         limits.append("It was not shown to be better than the base model (see above).")
-    return "\n".join(f"- {limit}" for limit in limits) + "\n"
+    return limits

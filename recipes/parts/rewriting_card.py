@@ -20,18 +20,12 @@ _METHODS = {
 
 def model_card(plan: Plan, result: Result, base_license: str | None = None) -> str:
     """Markdown with YAML front matter; arguments as in `card.model_card`."""
-    base = card.base_name(plan, result)
-    parts = [
-        f"---\n{card.front_matter(plan, result, base_license)}\n---\n",
-        f"# {base.split('/')[-1]}, fine-tuned to write one text from another\n",
-        _what_it_is(result, base),
-        f"## How good it is\n\n{card.plain(result.verdict.text)}\n\n{card.figures_table(result)}",
-        f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result)}```\n",
-        f"## Data\n\n{card.data_section(result)}",
-        f"## Limits\n\n{_limits(plan, result)}",
-        f"## How it was made\n\n{card.making(plan, result)}",
-    ]
-    return "\n".join(parts)
+    return card.assembled(
+        plan, result, base_license,
+        purpose="to write one text from another",
+        what=f"It reads a text and writes another one. {card.made_from(plan, result, _METHODS)}",
+        lines=usage(plan, result), note=_usage_note(result), limits=_limits(plan, result),
+    )  # fmt: skip
 
 
 def usage(plan: Plan, result: Result) -> str:
@@ -64,26 +58,16 @@ def _prefix(result: Result) -> str:
     return str(result.environment.get("prefix") or "")
 
 
-def _what_it_is(result: Result, base: str) -> str:
-    linked = f"[{base}](https://huggingface.co/{base})" if "/" in base else f"`{base}`"
-    share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
-    method = _METHODS.get(str(result.method.get("name")), "it was trained")
-    return (
-        f"It reads a text and writes another one. It was made from the pretrained model {linked}: {method} "
-        f"({result.trainable_parameters:,} of {result.total_parameters:,} weights, {share:.3g} %).\n"
-    )
-
-
 def _usage_note(result: Result) -> str:
     note = ""
     if (result.model_format or "").startswith("peft"):
         note += "These files are an adapter: a small change to the base model, which is loaded first. "
     if _prefix(result):
         note += f"Each text begins with “{card.plain(_prefix(result))}”, as in the training. "
-    return note + "It writes greedily, as in the test; `num_beams=4` is slower and often a little better.\n\n"
+    return note + "It writes greedily, as in the test; `num_beams=4` is slower and often a little better."
 
 
-def _limits(plan: Plan, result: Result) -> str:
+def _limits(plan: Plan, result: Result) -> list[str]:
     limits = [
         "The figures hold for texts like those it was trained on. They count shared words and letters: whether what it "
         "writes is true, they do not tell. It can leave out or invent things; read it before you use it.",
@@ -93,4 +77,4 @@ def _limits(plan: Plan, result: Result) -> str:
         limits.append(f"It reads the first {plan.training.max_length:,} tokens of a text and ignores the rest.")
     if result.verdict.code != "better":
         limits.append("It was not shown to be better than a simple way (see above).")
-    return "\n".join(f"- {limit}" for limit in limits) + "\n"
+    return limits

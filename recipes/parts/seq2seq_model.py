@@ -204,6 +204,15 @@ def settle_generation(model: Seq2Seq, new_tokens: int, no_repeat: int) -> None:
     )  # fmt: skip
 
 
+def sizes(model: Seq2Seq) -> tuple[int, int, int]:
+    """Width, inner width, and blocks of one half: of T5 and BART, or of two models joined (EncoderDecoderModel)."""
+    config = getattr(model.bare.config, "encoder", model.bare.config)
+    width = int(config.hidden_size)
+    named = ("d_ff", "encoder_ffn_dim", "intermediate_size", "ffn_dim")
+    inner = next((int(found) for name in named if (found := getattr(config, name, None))), 4 * width)
+    return width, inner, int(config.num_hidden_layers)
+
+
 # What trains
 
 

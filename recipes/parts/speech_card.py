@@ -20,20 +20,16 @@ _METHODS = {
 
 def model_card(plan: Plan, result: Result, base_license: str | None = None) -> str:
     """Markdown with YAML front matter; arguments as in `card.model_card`."""
-    base, kind = card.base_name(plan, result), str(result.environment.get("family"))
-    parts = [
-        f"---\n{card.front_matter(plan, result, base_license)}\n---\n",
-        f"# {base.split('/')[-1]}, fine-tuned to write down speech\n",
-        _what_it_is(result, base, kind),
-        f"## How good it is\n\n{card.plain(result.verdict.text)}\n\n{card.figures_table(result)}",
-        "Case, punctuation and the way numbers are spelled do not count as errors: both sides went through the same "
-        "normaliser, Whisper's.\n",
-        f"## How to use it\n\n{_usage_note(result)}```python\n{usage(plan, result)}```\n",
-        f"## Data\n\n{card.data_section(result)}",
-        f"## Limits\n\n{_limits(result, kind)}",
-        f"## How it was made\n\n{card.making(plan, result)}",
-    ]
-    return "\n".join(parts)
+    kind = str(result.environment.get("family"))
+    how = "writes down what is said" if kind == "whisper" else "hears letters and writes them down, without punctuation"
+    return card.assembled(
+        plan, result, base_license,
+        purpose="to write down speech",
+        what=f"It {how}. {card.made_from(plan, result, _METHODS)}",
+        remark="Case, punctuation and the way numbers are spelled do not count as errors: both sides went through the "
+        "same normaliser, Whisper's.",
+        lines=usage(plan, result), note=_usage_note(result), limits=_limits(result, kind),
+    )  # fmt: skip
 
 
 def usage(plan: Plan, result: Result) -> str:
@@ -78,24 +74,13 @@ def usage(plan: Plan, result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _what_it_is(result: Result, base: str, kind: str) -> str:
-    linked = f"[{base}](https://huggingface.co/{base})" if "/" in base else f"`{base}`"
-    share = 100 * result.trainable_parameters / max(result.total_parameters, 1)
-    method = _METHODS.get(str(result.method.get("name")), "it was trained")
-    how = "writes down what is said" if kind == "whisper" else "hears letters and writes them down, without punctuation"
-    return (
-        f"It {how}. It was made from the pretrained model {linked}: {method} ({result.trainable_parameters:,} of "
-        f"{result.total_parameters:,} weights, {share:.3g} %).\n"
-    )
-
-
 def _usage_note(result: Result) -> str:
     if not (result.model_format or "").startswith("peft"):
         return ""
-    return "These files are an adapter: a small change to the base model, which is loaded first.\n\n"
+    return "These files are an adapter: a small change to the base model, which is loaded first."
 
 
-def _limits(result: Result, kind: str) -> str:
+def _limits(result: Result, kind: str) -> list[str]:
     limits = [
         "The figures hold for voices, words and microphones like those it was trained on; on others it may do much "
         "worse, and it will not say so.",
@@ -105,4 +90,4 @@ def _limits(result: Result, kind: str) -> str:
         limits.append("In silence or noise it can write sentences that nobody said.")
     if result.verdict.code != "better":
         limits.append("It was not shown to be better than the base model (see above).")
-    return "\n".join(f"- {limit}" for limit in limits) + "\n"
+    return limits

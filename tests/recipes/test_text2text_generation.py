@@ -86,23 +86,25 @@ def says(card: str, plan: Path, text: str, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "method", "epochs"), [("t5", "full", 12), ("bart", "lora", 6), ("marian", "last_layers", 3)]
+    ("kind", "method", "rows", "epochs"),
+    [("t5", "full", 240, 10), ("bart", "lora", 120, 5), ("marian", "last_layers", 120, 3)],
 )
 def test_every_family_from_the_rows_to_the_saved_model(
-    kind: str, method: str, epochs: int, new_pairs: Callable[..., Path], run_here: Callable[..., Any], tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    kind: str, method: str, rows: int, epochs: int, new_pairs: Callable[..., Path], run_here: Callable[..., Any],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     """A result with every field, a model that plain transformers load, and the same texts before and after saving."""
     from recipes.evaluate import evaluate
     from recipes.export import export
     from recipes.predict import answers, load
 
-    plan = new_pairs(kind, method, **{"training.epochs": epochs, "training.early_stopping": None})
+    how = {"training.epochs": epochs, "training.batch_size": 8, "training.early_stopping": None}
+    plan = new_pairs(kind, method, rows=rows, **how)
     done = run_here(plan)
     assert done.code == 0, done.last
     check_events(done.events)
     result, model = done.result, done.folder / "model"
-    assert sum(result.rows.values()) == 160 and result.metric == "rouge_l"
+    assert sum(result.rows.values()) == rows and result.metric == "rouge_l"
     assert set(result.baselines) == {"untuned", "copied", "first_words", "nearest_row"}
     assert all(result.metric in figures for figures in result.baselines.values())
     assert result.verdict.text == done.last.text and result.verdict.code == done.last.verdict
@@ -130,9 +132,9 @@ def test_every_family_from_the_rows_to_the_saved_model(
     else:
         assert result.metrics["rouge_l"].value > result.baselines["untuned"]["rouge_l"].value
 
-    rows = tmp_path / "more.jsonl"
-    rows.write_text("".join(json.dumps(row) + "\n" for row in tiny_seq2seq.rows(20, seed=5)), encoding="utf-8")
-    report = evaluate(done.folder, rows)
+    more = tmp_path / "more.jsonl"
+    more.write_text("".join(json.dumps(row) + "\n" for row in tiny_seq2seq.rows(20, seed=5)), encoding="utf-8")
+    report = evaluate(done.folder, more)
     assert report["rows"] == 20 and report["metrics"]["rouge_l"]["value"] > 0.3
     if method == "lora":
         files = export(done.folder, "merged", tmp_path / "merged")
