@@ -190,8 +190,8 @@ def kind_of(run: Path) -> Any:
     if not hasattr(module, "KIND"):
         raise RecipeError(
             "export-format",
-            "This model writes text; the ONNX export is for models that sort things.",
-            "A language model is exported as adapter or merged.",
+            "This model writes or compares texts; the ONNX export is for models that sort things.",
+            "A model that writes or compares is exported as adapter or merged.",
             "Export it as merged: plain transformers and most tools load that.",
         )
     return module.KIND
