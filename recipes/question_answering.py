@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.events import Candidate, Result
-from recipes.parts import classification, data, device, ending, methods, save, span_answering, span_card, words
+from recipes.parts import classification, device, ending, methods, save, span_answering, span_card, words
 from recipes.parts import span_metrics as sm
 from recipes.parts import span_rivals as rivals
 from recipes.parts.baselines import Predictions
 from recipes.parts.classification import Steps, load_base, predict_memory, settle_precision, teller
 from recipes.parts.context import RunContext
 from recipes.parts.errors import RecipeError
-from recipes.parts.judging import SAVING_SECONDS, VERIFIED_ROWS, Chosen, Work, environment
+from recipes.parts.judging import SAVING_SECONDS, VERIFIED_ROWS, Chosen, Work, about
 from recipes.parts.methods import Base, Classifier
 from recipes.parts.metrics import REGRESSION
 from recipes.parts.probe import HeadChoice
@@ -174,9 +174,7 @@ def judge(work: SpanWork, head: HeadChoice, chosen: Chosen, simple: dict[str, ri
         raise RecipeError(failure.code, failure.what, failure.expected, failure.fix)
     ours, theirs = sm.score(spoken, right), {name: sm.score(each, right) for name, each in simple.items()}
     return Result(
-        task=str(plan.task),
-        base_model=str(plan.base_model),
-        method=plan.method.model_dump(exclude_none=True),
+        **about(work, chosen),
         rows={"train": len(study.train), "validation": len(study.validation), "test": len(rows)},
         metrics=sm.figures(ours, groups),
         baselines={name: sm.figures(scores, groups) for name, scores in theirs.items()},
@@ -184,20 +182,9 @@ def judge(work: SpanWork, head: HeadChoice, chosen: Chosen, simple: dict[str, ri
             goal.metric, ours, theirs, groups, cross_validated=bool(study.folds),
             test_fraction=None if study.own_test else plan.evaluation.test_fraction,
         ),
-        trainable_parameters=chosen.trainable,
-        total_parameters=chosen.total,
-        seconds={},
-        peak_bytes={},
-        environment=environment(work.place, work.run),
-        data_sha256=data.data_sha256(plan, work.run.directory),
-        seed=goal.seed,
-        metric=goal.metric,
         classes=sm.per_kind(spoken, right),
         mistakes=sm.mistakes(asked, listed, said, spoken),
-        candidates=chosen.candidates,
         curves={**chosen.curves, **work.fitter.curve(head.head.strength)},
-        evaluation=study.evaluation,
-        model_format=save.model_format(chosen.classifier),
     )  # fmt: skip
 
 

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.events import Candidate, Result
-from recipes.parts import classification, data, device, ending, linear_head, methods, save, tag_card, tagging, words
+from recipes.parts import classification, device, ending, linear_head, methods, save, tag_card, tagging, words
 from recipes.parts import tag_metrics as tm
 from recipes.parts import tag_rivals as rivals
 from recipes.parts.classification import Steps, load_base, predict_memory, settle_precision, teller
 from recipes.parts.context import RunContext
 from recipes.parts.errors import RecipeError
-from recipes.parts.judging import SAVING_SECONDS, VERIFIED_ROWS, Chosen, Work, environment
+from recipes.parts.judging import SAVING_SECONDS, VERIFIED_ROWS, Chosen, Work, about
 from recipes.parts.methods import Base, Classifier
 from recipes.parts.probe import HeadChoice
 from recipes.parts.steady import Outcome
@@ -174,7 +174,7 @@ def judge(work: TagWork, head: HeadChoice, chosen: Chosen, simple: dict[str, riv
     Raises:
         RecipeError: the model found nothing.
     """
-    plan, study, tagged, run = work.plan, work.study, work.tagged, work.run
+    plan, study, tagged = work.plan, work.study, work.tagged
     goal, rows = study.goal, study.judged
     scores = chosen.answers.scores
     if scores is None:
@@ -192,9 +192,7 @@ def judge(work: TagWork, head: HeadChoice, chosen: Chosen, simple: dict[str, riv
     found = spans_from(scores, tagged, listed, goal.names)
     per_word = [scores[tagged.starts[row] : tagged.starts[row + 1]] for row in listed]
     return Result(
-        task=str(plan.task),
-        base_model=str(plan.base_model),
-        method=plan.method.model_dump(exclude_none=True),
+        **about(work, chosen),
         rows={"train": len(study.train), "validation": len(study.validation), "test": len(rows)},
         metrics=tm.figures(ours, groups),
         baselines={name: tm.figures(counts, groups) for name, counts in theirs.items()},
@@ -202,21 +200,10 @@ def judge(work: TagWork, head: HeadChoice, chosen: Chosen, simple: dict[str, riv
             goal.metric, ours, theirs, groups=groups, cross_validated=bool(study.folds),
             test_fraction=None if study.own_test else plan.evaluation.test_fraction,
         ),
-        trainable_parameters=chosen.trainable,
-        total_parameters=chosen.total,
-        seconds={},
-        peak_bytes={},
-        environment=environment(work.place, run),
-        data_sha256=data.data_sha256(plan, run.directory),
-        seed=goal.seed,
-        metric=goal.metric,
         labels=ours.types,
         classes=tm.per_type(ours),
         mistakes=tm.mistakes(tagged, listed, found, per_word, goal.names),
-        candidates=chosen.candidates,
         curves={**chosen.curves, **work.fitter.curve(head.head.strength)},
-        evaluation=study.evaluation,
-        model_format=save.model_format(chosen.classifier),
     )  # fmt: skip
 
 

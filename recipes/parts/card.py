@@ -150,6 +150,31 @@ def usage(plan: Plan, result: Result) -> str:
     return "\n".join([*lines, *_answers(result.problem, labels)]) + "\n"
 
 
+def loading(plan: Plan, result: Result, auto: str, *others: str) -> list[str]:
+    """Lines that load `tokenizer` and `model`, an adapter merged into its base.
+
+    Args:
+        auto: the model's class; others: what else of transformers the lines after these need.
+    """
+    adapter = (result.model_format or "").startswith("peft")
+    names = sorted([auto, "AutoTokenizer", *others, *(["AutoConfig"] if adapter else [])])
+    folder = (
+        f'folder = "."  # the folder of this card, or its id on the Hub, as "{plan.output.publish or "NAME/MODEL"}"'
+    )
+    lines = ["from peft import PeftModel"] if adapter else []
+    lines += [f"from transformers import {', '.join(names)}", "", folder]
+    if not adapter:
+        return [*lines, "tokenizer = AutoTokenizer.from_pretrained(folder)", f"model = {auto}.from_pretrained(folder)"]
+    return [
+        *lines,
+        f"base = {json.dumps(base_name(plan, result))}  # the base model: its id, or its folder",
+        "tokenizer = AutoTokenizer.from_pretrained(folder)",
+        "config = AutoConfig.from_pretrained(folder)",
+        f"base = {auto}.from_pretrained(base, config=config, ignore_mismatched_sizes=True)",
+        "model = PeftModel.from_pretrained(base, folder).merge_and_unload()",
+    ]
+
+
 def _answers(problem: str | None, labels: str) -> list[str]:
     if problem == REGRESSION:
         return ["print(logits[:, 0].tolist())"]

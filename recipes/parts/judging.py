@@ -87,9 +87,7 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
         return metrics.compute(goal.problem, rows.labels, given.prediction, given.scores, names, rows.groups)
 
     return Result(
-        task=str(plan.task),
-        base_model=str(plan.base_model),
-        method=plan.method.model_dump(exclude_none=True),
+        **about(work, chosen),
         problem=goal.problem,
         rows={"train": len(study.train), "validation": len(study.validation), "test": len(rows)},
         metrics=figures(mine),
@@ -99,14 +97,6 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
             noun=work.kind.many, cross_validated=bool(study.folds),
             test_fraction=None if study.own_test else plan.evaluation.test_fraction,
         ),
-        trainable_parameters=chosen.trainable,
-        total_parameters=chosen.total,
-        seconds={},
-        peak_bytes={},
-        environment=environment(work.place, work.run),
-        data_sha256=data.data_sha256(plan, work.run.directory),
-        seed=goal.seed,
-        metric=goal.metric,
         labels=names,
         confusion=confusion,
         classes=metrics.per_class(goal.problem, rows.labels, mine.prediction, goal.names) or None,
@@ -120,11 +110,29 @@ def judge(work: Work, head: HeadChoice, chosen: Chosen, answers: dict[str, Predi
             rows=rows.numbers.tolist(),
         )),
         examples=work.kind.examples(work.run, study),
-        candidates=chosen.candidates,
         curves={**chosen.curves, **probe.curve_by_rows(study, work.found, head)},
-        evaluation=study.evaluation,
-        model_format=save.model_format(chosen.classifier),
     )  # fmt: skip
+
+
+def about(work: Work, chosen: Chosen) -> dict[str, Any]:
+    """The fields of a result that say what was trained, on what, and how it is judged."""
+    plan, goal = work.plan, work.study.goal
+    return {
+        "task": str(plan.task),
+        "base_model": str(plan.base_model),
+        "method": plan.method.model_dump(exclude_none=True),
+        "trainable_parameters": chosen.trainable,
+        "total_parameters": chosen.total,
+        "seconds": {},
+        "peak_bytes": {},
+        "environment": environment(work.place, work.run),
+        "data_sha256": data.data_sha256(plan, work.run.directory),
+        "seed": goal.seed,
+        "metric": goal.metric,
+        "candidates": chosen.candidates,
+        "evaluation": work.study.evaluation,
+        "model_format": save.model_format(chosen.classifier),
+    }
 
 
 def save_and_verify(work: Work, chosen: Chosen) -> None:

@@ -7,6 +7,7 @@ choice.pooling, choice.head, choice.validation
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,15 +162,28 @@ def cross_validated_logits(study: Study, found: Features) -> NDArray[Any]:
 
 def curve_by_rows(study: Study, found: Features, head: HeadChoice) -> dict[str, list[list[float]]]:
     """How the last layer does on the validation rows with a part of the training rows: would more rows help?"""
+    values = found[head.pooling]
+
+    def reached(rows: NDArray[Any]) -> float:
+        fitted = fit(study, values, rows, head.head.strength)
+        return quality(study, fitted.logits(values[study.validation]), study.validation).value
+
+    return curve_by_share(study, reached)
+
+
+def curve_by_share(study: Study, reached: Callable[[NDArray[Any]], float | None]) -> dict[str, list[list[float]]]:
+    """The figure that decides on the validation rows, by how many of the others were learned from.
+
+    Args:
+        reached: some training rows -> the figure of what learns from them alone; None: nothing can.
+    """
     if not len(study.validation):
         return {}
-    values = found[head.pooling]
     shuffled = np.random.default_rng(study.goal.seed).permutation(study.train)
     points = []
     for share in SHARES_OF_ROWS:
         rows = shuffled[: round(share * len(shuffled))]
-        if len(rows) >= LEAST_ROWS:
-            fitted = fit(study, values, rows, head.head.strength)
-            reached = quality(study, fitted.logits(values[study.validation]), study.validation)
-            points.append([float(len(rows)), reached.value])
+        value = reached(rows) if len(rows) >= LEAST_ROWS else None
+        if value is not None:
+            points.append([float(len(rows)), value])
     return {f"rows/{study.goal.metric}": points}

@@ -5,14 +5,11 @@ Figures come from `result.json` alone. The lines that load the model run as they
 
 from __future__ import annotations
 
-import json
-
 from recipes.events import Result
 from recipes.parts import card
 from recipes.parts.card import METHODS, method_used, plain
 from recipes.plan import Plan
 
-AUTO = "AutoModelForQuestionAnswering"
 _ANSWER = """\
 
 question, text = "Put your question here?", "Put the text that holds the answer here."
@@ -55,25 +52,7 @@ def usage(plan: Plan, result: Result) -> str:
 
     Transformers 5 has no pipeline for this task any more, so they take the best place from the logits themselves.
     """
-    folder = (
-        f'folder = "."  # the folder of this card, or its id on the Hub, as "{plan.output.publish or "NAME/MODEL"}"'
-    )
-    tokenizer = "tokenizer = AutoTokenizer.from_pretrained(folder)"
-    if not (result.model_format or "").startswith("peft"):
-        lines = [
-            "import torch", f"from transformers import {AUTO}, AutoTokenizer", "", folder, tokenizer,
-            f"model = {AUTO}.from_pretrained(folder).eval()",
-        ]  # fmt: skip
-        return "\n".join(lines) + "\n" + _ANSWER
-    base = json.dumps(card.base_name(plan, result))
-    lines = [
-        "import torch", "from peft import PeftModel", f"from transformers import AutoConfig, {AUTO}, AutoTokenizer", "",
-        folder, f"base = {base}  # the base model: its id, or its folder", tokenizer,
-        "config = AutoConfig.from_pretrained(folder)",
-        f"base = {AUTO}.from_pretrained(base, config=config, ignore_mismatched_sizes=True)",
-        "model = PeftModel.from_pretrained(base, folder).merge_and_unload().eval()",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n" + _ANSWER
+    return "\n".join(["import torch", *card.loading(plan, result, "AutoModelForQuestionAnswering")]) + "\n" + _ANSWER
 
 
 def _what_it_is(result: Result, base: str) -> str:

@@ -20,7 +20,6 @@ from scipy.special import logsumexp
 
 from recipes.parts.context import RunContext
 from recipes.parts.device import Device
-from recipes.parts.errors import RecipeError
 from recipes.parts.features import LONGEST_BY_DEFAULT
 from recipes.parts.methods import Base, Classifier
 from recipes.parts.modality import Inputs
@@ -28,7 +27,7 @@ from recipes.parts.span_metrics import Answer
 from recipes.parts.spans import Asked, Place
 from recipes.parts.study import Study
 from recipes.parts.texts import TRIAL_TEXTS, Texts, max_tokens
-from recipes.parts.words import OVERLAP, TEXTS_AT_ONCE, Windows, bounds, each_word
+from recipes.parts.words import OVERLAP, TEXTS_AT_ONCE, Windows, bounds, check_tokenizer, each_word
 from recipes.plan import Plan
 
 QUESTION_SHARE = 2  # a question may take one part in so many of a window
@@ -265,13 +264,7 @@ class Spans(Texts):
 
     def check(self, base: Base) -> None:
         """The tokenizer says which letters a token stands for, as all fast ones do."""
-        if not getattr(base.processor, "is_fast", False):
-            raise RecipeError(
-                "model-not-usable",
-                f"The tokenizer of “{base.name}” does not say which letters its tokens stand for.",
-                "An answer is a place in a text, so tokens and letters must be lined up.",
-                self.another_model,
-            )
+        check_tokenizer(base, "An answer is a place in a text, so tokens and letters must be lined up.")
         super().check(base)
 
     def encode(self, plan: Plan, study: Study, base: Base, run: RunContext) -> Inputs:

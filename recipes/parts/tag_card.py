@@ -5,8 +5,6 @@ Figures come from `result.json` alone. The lines that load the model run as they
 
 from __future__ import annotations
 
-import json
-
 from recipes.events import Result
 from recipes.parts import card
 from recipes.parts.card import METHODS, method_used, plain
@@ -33,30 +31,13 @@ def model_card(plan: Plan, result: Result, base_license: str | None = None) -> s
 
 def usage(plan: Plan, result: Result) -> str:
     """Python lines that load the model with transformers (and PEFT) alone and print what it finds."""
-    folder = (
-        f'folder = "."  # the folder of this card, or its id on the Hub, as "{plan.output.publish or "NAME/MODEL"}"'
-    )
     asked = [
         'find = pipeline("token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="first")',
         'for found in find("Put your text here."):',
         '    print(found["entity_group"], found["start"], found["end"], round(float(found["score"]), 3))',
     ]
-    auto = "AutoModelForTokenClassification"
-    if not (result.model_format or "").startswith("peft"):
-        lines = [
-            f"from transformers import {auto}, AutoTokenizer, pipeline", "", folder,
-            "tokenizer = AutoTokenizer.from_pretrained(folder)", f"model = {auto}.from_pretrained(folder)", *asked,
-        ]  # fmt: skip
-        return "\n".join(lines) + "\n"
-    base = json.dumps(card.base_name(plan, result))
-    lines = [
-        "from peft import PeftModel", f"from transformers import AutoConfig, {auto}, AutoTokenizer, pipeline", "",
-        folder, f"base = {base}  # the base model: its id, or its folder",
-        "tokenizer = AutoTokenizer.from_pretrained(folder)", "config = AutoConfig.from_pretrained(folder)",
-        f"base = {auto}.from_pretrained(base, config=config, ignore_mismatched_sizes=True)",
-        "model = PeftModel.from_pretrained(base, folder).merge_and_unload()", *asked,
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    lines = card.loading(plan, result, "AutoModelForTokenClassification", "pipeline")
+    return "\n".join([*lines, *asked]) + "\n"
 
 
 def _what_it_is(result: Result, base: str) -> str:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from recipes.parts import linear_head, tag_metrics, tags
 from recipes.parts.linear_head import LinearHead, Quality
-from recipes.parts.probe import LEAST_ROWS, SHARES_OF_ROWS, HeadChoice
+from recipes.parts.probe import HeadChoice, curve_by_share
 from recipes.parts.steady import LikeLengthBatches
 from recipes.parts.study import Study
 from recipes.parts.tag_variation import Variation
@@ -170,16 +170,12 @@ class HeadFitter:
 
     def curve(self, strength: float) -> dict[str, list[list[float]]]:
         """How the last layer does on the validation sentences with a part of the others: would more help?"""
-        study = self.study
-        if not len(study.validation):
-            return {}
-        shuffled = np.random.default_rng(study.goal.seed).permutation(study.train)
-        points = []
-        for share in SHARES_OF_ROWS:
-            rows = shuffled[: round(share * len(shuffled))]
-            if len(rows) >= LEAST_ROWS and len(self.found.of(rows)):
-                points.append([float(len(rows)), self.quality(self.fit(rows, strength), study.validation).value])
-        return {f"rows/{study.goal.metric}": points}
+
+        def reached(rows: NDArray[Any]) -> float | None:
+            known = len(self.found.of(rows))
+            return self.quality(self.fit(rows, strength), self.study.validation).value if known else None
+
+        return curve_by_share(self.study, reached)
 
 
 # The body

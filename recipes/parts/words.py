@@ -262,6 +262,21 @@ def word_features(
     return found, values
 
 
+def check_tokenizer(base: Base, why: str) -> None:
+    """The tokenizer says which letters a token stands for, as all fast ones do.
+
+    Raises:
+        RecipeError: `model-not-usable`.
+    """
+    if not getattr(base.processor, "is_fast", False):
+        raise RecipeError(
+            "model-not-usable",
+            f"The tokenizer of “{base.name}” does not say which letters its tokens stand for.",
+            why,
+            base.kind.another_model,
+        )
+
+
 class Tags(Texts):
     """Texts whose words get tags, for the encoders that transformers loads for token classification."""
 
@@ -281,13 +296,7 @@ class Tags(Texts):
 
     def check(self, base: Base) -> None:
         """The tokenizer says which letters a token stands for, as all fast ones do."""
-        if not getattr(base.processor, "is_fast", False):
-            raise RecipeError(
-                "model-not-usable",
-                f"The tokenizer of “{base.name}” does not say which letters its tokens stand for.",
-                "Tags belong to words, so tokens and words must be lined up.",
-                self.another_model,
-            )
+        check_tokenizer(base, "Tags belong to words, so tokens and words must be lined up.")
         super().check(base)
 
     def encode(self, plan: Plan, study: Study, base: Base, run: RunContext) -> Inputs:
