@@ -55,6 +55,16 @@ def test_the_recordings() -> None:
         assert [finding.code for finding in check(table, profile(table)) if finding.severity == "warning"] == []
 
 
+def test_the_commands_of_a_terminal() -> None:
+    """Things to do, each with its command; no two rows say the same."""
+    table = read_table(example("alike").path)
+    best = guess_tasks(profile(table))[0]
+    assert (best.task, best.columns) == ("sentence-similarity", {"anchor": "query", "positive": "positive"})
+    assert table.rows == 700 and table.frame["query"].is_unique and table.frame["positive"].is_unique
+    assert example("alike").path.stat().st_size < 200_000
+    assert check(table, profile(table)) == []
+
+
 def test_an_example_that_is_not_there() -> None:
     with pytest.raises(PlainError, match="spam") as caught:
         example("spma")

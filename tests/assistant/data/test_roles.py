@@ -169,6 +169,21 @@ def test_shapes_of_json_lines(line: str, expected: Expected) -> None:
     assert guess(content, "data.jsonl") == expected
 
 
+def test_answers_can_be_found_instead_of_written() -> None:
+    """Questions with answers, and with better and worse ones, are pairs and triplets for whoever asks for it."""
+    lines = {
+        '{"question": "question %d?", "answer": "its answer %d"}': {"anchor": "question", "positive": "answer"},
+        '{"prompt": "say %d", "chosen": "good %d", "rejected": "bad %d"}': {
+            "anchor": "prompt", "positive": "chosen", "negative": "rejected",
+        },
+    }  # fmt: skip
+    for line, columns in lines.items():
+        content = "\n".join(line.replace("%d", str(n)) for n in range(12))
+        first, *others = guess_tasks(profile(read(content, "data.jsonl")))
+        found = next(each for each in others if each.task == "sentence-similarity")
+        assert found.columns == columns and found.score < first.score - 0.5
+
+
 def test_a_last_column_with_one_value_is_still_the_label() -> None:
     """So that the check can say that there is only one class."""
     assert guess(table("comment,mood", "good")) == (TEXT, SINGLE, {"text": "comment", "label": "mood"})
