@@ -99,7 +99,7 @@ def train(plan: Plan, run: RunContext) -> Result:
     place = device.set_up(run)
     with run.phase("reading", "Reading the rows and setting test rows aside"):
         study = language_study.read_study(plan, run)
-        study = dataclasses.replace(study, test=few_enough(study.test, plan, place))
+        study = dataclasses.replace(study, test=few_enough(study.test, plan, place, run))
     with run.phase("model", f"Loading {plan.base_model}"):
         source = resolve(plan.base_model or "", run.directory)
         model = seq2seq_model.load(source, plan.base_model or "", place, plan.method)
@@ -126,9 +126,11 @@ def train(plan: Plan, run: RunContext) -> Result:
 # Before the training
 
 
-def few_enough(rows: NDArray[Any], plan: Plan, place: Device) -> NDArray[Any]:
+def few_enough(rows: NDArray[Any], plan: Plan, place: Device, run: RunContext) -> NDArray[Any]:
     """Test rows in an order drawn by the seed, no more than can be written in reasonable time."""
     most = MOST_WRITTEN_ON_CPU if place.is_cpu else MOST_WRITTEN
+    if len(rows) > most:
+        run.note(f"Writing takes long: the verdict is about {most:,} of the {len(rows):,} test rows, drawn by chance.")
     return np.random.default_rng(plan.training.seed).permutation(rows)[:most]
 
 
@@ -219,7 +221,7 @@ def ask_untuned(work: Work) -> Before:
     left = work.run.agree(work.run.seconds_left())
     rows, written = [], []
     for first in range(0, len(work.study.test), WRITTEN_AT_ONCE):
-        if first and time.monotonic() - start > WRITING_SHARE * left:
+        if first and work.run.agree(time.monotonic() - start > WRITING_SHARE * left):
             break
         work.run.check_stop()
         rows += work.study.test[first : first + WRITTEN_AT_ONCE].tolist()
