@@ -192,6 +192,17 @@ def test_prediction_card_ranks_the_classes() -> None:
     assert many.count("fa-bar-model") == 2 and "a, b" in many
 
 
+def test_an_answer_is_marked_in_its_text() -> None:
+    """The question, the answer, and where it stands; or that the text holds none."""
+    text = f"{HOSTILE} opens at nine."
+    one = {"input": text, "question": HOSTILE, "prediction": "nine", "start": len(text) - 5, "end": len(text) - 1}
+    drawn = draw(Reply(text="", card="prediction", data={"predictions": [one | {"score": 0.9}]}))
+    assert ">nine<small>answer</small></mark>" in drawn and "90 % sure" in drawn
+    assert HOSTILE not in drawn and drawn.count(html.escape(HOSTILE)) >= 2
+    none = {"input": text, "question": "Who?", "prediction": "", "score": 0.7}
+    assert "No answer in this text" in draw(Reply(text="", card="prediction", data={"predictions": [none]}))
+
+
 def test_entities_are_marked_in_the_text_with_their_names() -> None:
     """Escaped, in order, each with its kind in words, so that colours are not needed; and a legend."""
     text = f"In {HOSTILE} we met Ann"
@@ -320,10 +331,7 @@ def test_the_live_card() -> None:
         (RunView(status="finished", seconds=42), "Done in 42 s."),
         (RunView(status="cancelled", seconds=42, model_kept=True), "best state so far is kept"),
         (RunView(status="interrupted", seconds=42), "last checkpoint"),
-        (
-            RunView(status="failed", failure=Failure(code="nan", what="The loss is not a number.")),
-            "The loss is not a number.",
-        ),
+        (RunView(status="failed", seconds=42, failure=Failure(code="nan", what="No number.")), "Failed after 42 s."),
     ],
     ids=lambda part: part.status if isinstance(part, RunView) else "",
 )
