@@ -109,6 +109,13 @@ _FIXED_BY_A_MODEL = re.compile(
 )
 
 
+#: Words for the data themselves.
+OF_DATA = re.compile(
+    r"\b(?:data|files?|csv|table|data ?set|(?:my|the|this) upload|rows|columns|zip|examples|cells|spreadsheet"
+    r"|duplicates)\b"
+)
+
+
 def about_data(text: str, raw: str, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """The wish about the data that a text holds, or None."""
     del raw

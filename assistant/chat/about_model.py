@@ -50,6 +50,9 @@ _EVALUATE = re.compile(
     r"|\bhow (?:well|good|accurate) (?:does|is|would|did|do|will) (?:\w+ ){1,4}(?:do|work|on|perform|be|cope|handle"
     r"|for|with)\b[\w ]{0,20}\b(?:file|data|set|table|csv|rows|these|those|this|that|new|other|another)\b|\b(?:and"
     r"|now|what about|also) (?:on|with) (?:this|the other|another|that|my other) (?:file|data ?set|data|set|one)\b"
+    r"|\bhow (?:many|much)\b[\w ]{0,25}\b(?:it|the (?:\w+ )?model|run \d+) (?:get|guess"
+    r"|classif)\w*\b[\w ]{0,10}\b(?:right|correct"
+    r"|wrong)"
     r"|\bscore (?:this|the other|another|my other|that) (?:file|data|set|table)\b"
 )
 _MODEL_AT_HAND = re.compile(

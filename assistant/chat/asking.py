@@ -25,6 +25,8 @@ _WHAT_IS = re.compile(
     r"(?:and |so |please )*(?:what(?: is| are|'s)|who is|explain|tell me (?:more )?about|do you know) (?:a |an |the )?"
     r"[\w./-]+(?: [\w.-]+)?(?: model)?[ ?.!]*$"
 )
+#: "So the wish is: a computer which speaks like me. Is this to do?"
+_TELLS_THE_WISH = re.compile(r"\b(?:the|my|our) (?:wish|goal|aim|idea|task|dream|plan) is\b")
 
 
 def definition(message: Message) -> Intent | None:
@@ -56,6 +58,8 @@ _POLITE_CHANGE = re.compile(
 def question(message: Message) -> Intent | None:
     """A question about the plan, a number or the method; None where it sets something, or asks nothing."""
     if message.has_plan and message.settings and _orders_at_last(message):
+        return None
+    if not message.has_plan and _TELLS_THE_WISH.search(message.text):
         return None
     found = read_question(message.text, message.raw, has_plan=message.has_plan, with_file=bool(message.files_now))
     if found is None:

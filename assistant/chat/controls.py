@@ -48,6 +48,7 @@ _HELP = re.compile(
     r"|bye|goodbye|see you|good bye|ok thanks|perfect thanks|much appreciated|appreciate it)\b[\w !,.']{0,40}$"
     r"|\bwhat (?:can|could|do|else can|all can|will|are) (?:you|i|we|this|it)(?: \w+){0,2} (?:do|help|offer|train|ask"
     r"|say|able|capable|support|make|good at|for|here|handle)\b[\w ]{0,25}|\bwhat (?:are you|is this|is this (?:thing"
+    r"|assistant|bot|program|software"
     r"|page|tool|site|app|place|about|for))(?: (?:for|about|good for|here))?\??$|\bwho are you\b|\bhow (?:does"
     r"|do) (?:this|it|you|that|the assistant|all this|everything|the whole thing) (?:work|function|operate)\b"
     r"|\bhow (?:do|can|should|would|could) (?:i|we|one) (?:start|begin|use (?:this|you|it)|get started|proceed"

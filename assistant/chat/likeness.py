@@ -1,76 +1,87 @@
-"""The intent of the example sentence that a message is most like, where the words hold what the intent needs."""
+"""Which task a request is like: a small index of example requests, for what the concepts of the lexicon do not name.
+
+`requests.txt` holds one a line, "task: sentence". Two sentences are alike by the rare words and letter triples that
+they share (cosine of TF-IDF vectors).
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Any
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
 
-from assistant.chat import about_model, controls, run_control
-from assistant.chat.asking import question
-from assistant.chat.explain import find_topic
-from assistant.chat.intents import intent
-from assistant.chat.message import Message
-from assistant.chat.turns import Intent
+from assistant.chat.words import words_of
 
-OF_DATA = re.compile(
-    r"\b(?:data|files?|csv|table|data ?set|(?:my|the|this) upload|rows|columns|zip|examples|cells|spreadsheet"
-    r"|duplicates)\b"
+#: Longer messages are stories.
+MOST_WORDS = 30
+
+_EMPTY = words_of(
+    """
+    a an the it its this that these those my your our his her their me you i we us he she they them please now then
+    and so just can could may might will would should do does did be is are was were have has had am to of for on in
+    at with as by from up out into over about some any all every each no not or but if very want need like get make
+    made give let use using model models ai network computer machine program system something someone thing things
+    train teach learn fine tune tuning help possible able way new good one two other more also when what how there
+    """
 )
-_OF_SOME_DATA = re.compile(
-    OF_DATA.pattern + r"|\b(?:labels?|doubles?|entries|classes|characters|cells|fix"
-    r"|problems?)\b"
-)
 
 
-def goes_on(message: Message) -> bool:
-    """ "good, carry on" before a plan, with no run that could go on, is a yes."""
-    text, plan = message.text, message.plan
-    if plan is None or plan.base_model is None or re.search(r"\brun\b|stopped|left|paus|interrupt|resume", text):
-        return False
-    stopped = any(run.status in ("cancelled", "interrupted", "failed") for run in message.state.runs)
-    return not stopped and bool(re.search(r"\b(?:good|ok|okay|yes|fine|great|right)\b", text))
+def like_request(text: str) -> dict[str, float]:
+    """Task -> likeness of its nearest example request, 0 to 1; "none" stands for what is no request for a training.
+
+    Only words that carry meaning count, and there must be two of them.
+    """
+    content = _content(text)
+    if not 2 <= len(content.split()) <= MOST_WORDS:
+        return {}
+    names, index, idf = _index()
+    sums: dict[int, float] = defaultdict(float)
+    for feature, weight in _vector(content, idf).items():
+        for place, other in index.get(feature, ()):
+            sums[place] += weight * other
+    found: dict[str, float] = {}
+    for place, score in sums.items():
+        found[names[place]] = max(found.get(names[place], 0.0), score)
+    return found
 
 
-def by_phrase(message: Message, name: str) -> Intent | None:
-    """The intent of the nearest phrasing, with the slots that the words give; None where they do not suffice."""
-    text, run = message.text, run_control.run_slot(message.text)
-    if name == "explain":
-        topic = find_topic(text)
-        return question(message) or (intent("explain", topic=topic) if topic else None)
-    if name == "resume" and goes_on(message) and len(text.split()) <= 4:
-        return intent("start")
-    if not _has_what_it_needs(message, name):
-        return None
-    slots: dict[str, dict[str, Any]] = {
-        "help": {"kind": controls.help_kind(text)},
-        "compare": {"runs": run_control.run_numbers(text)},
-        "predict": {"run": run, "input": about_model.what_to_try(message.raw)},
-        "export": {"run": run, "format": about_model.export_format(text)},
-        "publish": {"run": run, "repo": message.publish[1], "kind": about_model.publish_kind(text)},
-    }
-    without = name in ("undo", "list_runs", "check_data", "fix_data")
-    return intent(name, **({} if without else slots.get(name, {"run": run})))
+def has_content(text: str) -> bool:
+    """Whether a text has words that carry meaning: "this or that" has none."""
+    return bool(_content(text))
 
 
-def _has_what_it_needs(message: Message, name: str) -> bool:
-    """Whether the words hold what an intent cannot be without."""
-    text = message.text
-    # A run starts on a plain yes only, never on a likeness; and "why" asks for more than how it stands.
-    if name in ("start", "unclear") or (name == "status" and re.search(r"\bwhy\b", text)):
-        return False
-    if name in ("check_data", "fix_data") and message.file is None and not _OF_SOME_DATA.search(text):
-        return False
-    if name == "check_data" and re.search(r"\b(?:enough|sufficient|need)\b", text):
-        return False
-    return name not in _NEEDS or bool(_NEEDS[name].search(text))
+def _content(text: str) -> str:
+    """The words that carry meaning."""
+    return " ".join(word for word in re.findall(r"[^\W\d_]{2,}", text) if word not in _EMPTY)
 
 
-#: Words of which an intent needs one.
-_NEEDS: dict[str, re.Pattern[str]] = {
-    "delete_run": re.compile(r"\b(?:runs?|trainings?|models?|experiments?|attempt|it|that|one)\b"),
-    "list_runs": re.compile(r"\b(?:runs?|train\w*|models?|experiments?|attempts?|jobs?|history|overview|everything)\b"),
-    "predict": re.compile(
-        r"\b(?:it|its|model|this|that|these|one|bot|run \d+|examples?|sentence|predict\w*|demo|try|test|play|ask|what"
-        r"|how)\b|[:'\"]"
-    ),
-}
+@cache
+def _index() -> tuple[list[str], dict[str, list[tuple[int, float]]], dict[str, float]]:
+    lines = (Path(__file__).parent / "requests.txt").read_text(encoding="utf-8").splitlines()
+    named = [line.split(": ", 1) for line in lines if ": " in line and not line.startswith("#")]
+    pairs = [(name, _content(sentence)) for name, sentence in named]
+    documents = [Counter(_features(sentence)) for _, sentence in pairs]
+    counts = Counter(feature for document in documents for feature in document)
+    idf = {feature: math.log(1 + len(documents) / count) for feature, count in counts.items()}
+    index: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for place, (_, sentence) in enumerate(pairs):
+        for feature, weight in _vector(sentence, idf).items():
+            index[feature].append((place, weight))
+    return [name for name, _ in pairs], dict(index), idf
+
+
+def _vector(text: str, idf: dict[str, float]) -> dict[str, float]:
+    rarest = max(idf.values(), default=1.0)
+    raw = {feature: count * idf.get(feature, rarest) for feature, count in Counter(_features(text)).items()}
+    length = math.sqrt(sum(value * value for value in raw.values())) or 1.0
+    return {feature: value / length for feature, value in raw.items()}
+
+
+def _features(text: str) -> list[str]:
+    """Words (each a strong feature, numbers alike) and letter triples."""
+    words = ["0" if word.isdigit() else word for word in re.findall(r"[a-z]+|\d+", text)]
+    joined = f" {' '.join(words)} "
+    triples = [joined[place : place + 3] for place in range(len(joined) - 2)]
+    return [f"={word}" for word in words] * 2 + triples

@@ -12,6 +12,7 @@ from rapidfuzz.distance import OSA
 
 from assistant.advise import catalog
 from assistant.chat import lexicon
+from assistant.chat.clauses import person, told
 from assistant.chat.method import REPO
 from assistant.chat.words import common_words, negated, words_of
 from recipes.plan import Task
@@ -172,6 +173,8 @@ def read_models(
     corrected = tuple(mention for mention in wanted if _CORRECTED.search(text[: mention.start]))
     if corrected and len(corrected) < len(wanted):
         wanted = corrected  # "distilbart ... hm no, plain bart"
+    wished = tuple(mention for mention in wanted if not told(text, mention.start))
+    wanted = wished or wanted  # "I tried bert before, so distilbert now"
     liked = tuple(mention for mention in wanted if not _DISLIKED.match(text, mention.end))
     wanted = liked or wanted  # "everybody takes bert; I don't want it"
     settled = tuple(mention for mention in wanted if not re.match(r"\s*\?\s*\S", text[mention.end :]))
@@ -367,7 +370,9 @@ def _showing(model_id: str, spoken: str, task: Task | None) -> str:
 
 def _is_name(text: str, span: list[re.Match[str]], spoken: str, known: frozenset[str]) -> bool:
     words = re.findall(r"[a-z]+", spoken)
-    if spoken in known or not words:
+    if spoken in known or not words or spoken == "llamas":
+        return False
+    if len(span) == 1 and spoken.isalpha() and person(text, span[0].start(), span[0].end()):
         return False
     if re.search(r"\d$", spoken) and len(span) > 1 and _AFTER_NUMBER.match(text[span[-1].end() :]):
         return False  # "gemma, 3 epochs" names no Gemma 3

@@ -61,6 +61,15 @@ class Message:
         return self.plan is not None and self.plan.task is not None
 
     @property
+    def goes_on(self) -> bool:
+        """ "good, carry on" before a plan, with no run that could go on, is a yes."""
+        text, plan = self.text, self.plan
+        if plan is None or plan.base_model is None or re.search(r"\brun\b|stopped|left|paus|interrupt|resume", text):
+            return False
+        stopped = any(run.status in ("cancelled", "interrupted", "failed") for run in self.state.runs)
+        return not stopped and bool(re.search(r"\b(?:good|ok|okay|yes|fine|great|right)\b", text))
+
+    @property
     def file(self) -> FileCard | None:
         """The file that the words are about: the newest that came with them, else the training file at hand."""
         if self.files_now:
@@ -116,20 +125,21 @@ class Message:
     @cached_property
     def columns(self) -> dict[str, Any]:
         task = self.task.task or (self.plan.task if self.plan else None) or (first_guess(self.file) or {}).get("task")
-        named = checked_paths(self._columns_by_reference(task) | read_columns(self.text, self.file, task))
+        named = checked_paths(self._columns_by_reference(task, self.text) | read_columns(self.text, self.file, task))
         if named or not (self.files_now and self.has_plan and self.state.goal):
             return named
-        return checked_paths(read_columns(words.tidy(self.state.goal), self.file, task))  # said before the file came
+        goal = words.tidy(self.state.goal)  # said before the file came
+        return checked_paths(self._columns_by_reference(task, goal) | read_columns(goal, self.file, task))
 
-    def _columns_by_reference(self, task: str | None) -> dict[str, Any]:
+    def _columns_by_reference(self, task: str | None, text: str) -> dict[str, Any]:
         """Columns that the words mean without naming them: a direction, "the other one"."""
         if self.file is None:
             return {}
         columns, guess = self.file.profile.get("columns", []), first_guess(self.file)
         now = references.columns_at_hand(self.plan, guess)
-        other = references.other_column(self.text, columns, str(now.get("label")))
+        other = references.other_column(text, columns, str(now.get("label")))
         found = {"data.columns.label": other} if other else {}
-        return found | references.read_direction(self.text, columns, task or (guess or {}).get("task"), now)
+        return found | references.read_direction(text, columns, task or (guess or {}).get("task"), now)
 
 
 def _spelled(text: str) -> frozenset[str]:

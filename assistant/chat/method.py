@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from assistant.chat.clauses import CORRECTION, person
 from assistant.chat.words import negated
 
 _LAYER = r"(?:layers?|blocks?)"
@@ -48,7 +49,8 @@ _FULL = re.compile(
     r"|learn|tun|updat)\w*"
     r"|\bwithout freezing|\bmethod(?: is| =|:| to)? ?full\b|\bfull method\b|\b(?:do|use|try|make it"
     r"|go) (?:a )?full\b(?! stop)"
-    r"|\b(?:full|whole|entire|complete) (?:model|network) (?:is |be |should be )?(?:trainable|trained|tuned|unfrozen)\b"
+    r"|\b(?:full|whole|entire|complete) (?:model|network) (?:is |be |should be )?(?:trainable|(?:re)?trained|tuned"
+    r"|unfrozen)\b"
     r"|\b(?:train|tun)\w* (?:it |the model |everything |them )?(?:fully|completely|entirely)\b"
     r"|\b(?:full|whole|entire|complete) (?:model|network)(?: please| instead)?(?=$|[,.;!])"
     r"|(?:^|(?<=[,:;])|(?<=[,:;] ))all (?:the |its )?(?:weights|parameters|layers)(?: please)?(?=$|[,.;!])"
@@ -87,6 +89,10 @@ def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
         text: tidy, in digits.
         layers: how many layers the model at hand has ("freeze the first 8 layers").
     """
+    correction = CORRECTION.search(text)
+    corrected = read_method(text[correction.end() :], layers=layers) if correction else {}
+    if "method.name" in corrected:
+        return corrected  # "just the last layer? no, all of it"
     opened = re.search(rf"\bunfreez\w* (?:only |just )?(?:the )?(\d+) {_LAYER}", text)
     if opened and not negated(text, opened.start()):
         return {"method.name": "last_layers", "method.layers": int(opened.group(1))}
@@ -199,7 +205,10 @@ def read_compute(text: str) -> dict[str, Any]:
     flavor = _flavor(text)
     if secret:
         found |= {"compute.target": "local", "output.publish": None}
-    elif any(not negated(text, match.start()) for match in _RAY.finditer(text)):
+    elif any(
+        not negated(text, match.start()) and not person(text, match.end() - 3, match.end())
+        for match in _RAY.finditer(text)
+    ):
         found["compute.target"] = "ray"
     elif jobs or flavor:
         found["compute.target"] = "hf_jobs"
@@ -243,7 +252,10 @@ _PUBLISH = re.compile(
     r"[^.;!?]{0,40}[\w.-]+/[\w.-]+|\brepo(?:sitory)?(?: name)?(?: is| =|:| called| named| should be)* [\w.-]+/[\w.-]+"
     r"|\b(?:ends? up|land|goes?|appear|live|be|available|stored?|saved?|put)\b[^.;!?]{0,30}\b(?:at|as|under|to|on|in)"
     r" [\w.-]+/[\w.-]+(?= (?:on|at) (?:the )?(?:hub|hugging ?face))"
-    r"|\bpublish(?:ed)?\b|^(?:please |now |and |then |ok(?:ay)? )*push it\b(?! (?:up|higher|further|over|beyond|above))"
+    r"|\b(?:go|goes|be|have it|want it|put it|see it) (?:\w+ ){0,2}(?:on|onto|to) (?:the |my |our )?(?:hf "
+    r"|hugging ?face )?"
+    r"hub\b|\bpublish(?:ed)?\b|^(?:please |now |and |then |ok(?:ay)? )*push it\b(?! (?:up|higher|further|over|beyond"
+    r"|above))"
     r"|\bmake (?:it|this|that|them|(?:the|my|our) (?:\w+ )?model|run \d+) (?:\w+ )?(?:public|available|accessible)\b"
 )
 

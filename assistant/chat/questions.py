@@ -230,17 +230,14 @@ _UNEVEN = re.compile(
 
 def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tuple[str, dict[str, Any]] | None:
     """("explain", slots) when the message wants an explanation, else None. `topic` is a page's name or a plan path."""
-    if _OVERFITS.search(text):
-        return "explain", {"topic": "overfitting"}
+    if _OVERFITS.search(text) or (has_plan and _BETTER_CHOICE.search(text)):
+        return "explain", {"topic": "overfitting" if _OVERFITS.search(text) else "base_model"}
     asks = _is_question(text, raw) or bool(_ASKS_AT_THE_END.search(text))
     if not asks or _asks_for_a_change(text, has_plan) or _ORDERS.match(text):
         return None
-    if _RIGHT_TOOL.search(text) and not re.match(r"how (?:do|can|would|should|could) (?:i|we) (?!know)", text):
-        return "explain", {"topic": "is fine-tuning right"}
-    if _UNEVEN.search(text):
-        return "explain", {"topic": "imbalance"}
-    if _PRIVACY.search(text):
-        return "explain", {"topic": "privacy"}
+    plain = _plain_topic(text)
+    if plain is not None:
+        return "explain", {"topic": plain}
     enough = _ENOUGH.search(text)
     if enough and not _OTHER_AMOUNT.search(text):
         rows = next((int(group) for group in enough.groups() if group), None) or _first_number(text)
@@ -261,6 +258,23 @@ def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tu
             return "explain", {"topic": find_topic(_stripped(text)) or find_topic(text) or "plan"}
         return "explain", {"topic": _choice(text) or find_topic(_stripped(text)) or "plan"}
     return _term(text, has_plan)
+
+
+def _plain_topic(text: str) -> str | None:
+    """The topic of a question whose words can mean nothing else."""
+    if re.search(r"\bneed (?:\w+ )?(?:gpu|graphics card|video card)\b", text):
+        return "gpu memory"
+    if _RIGHT_TOOL.search(text) and not re.match(r"how (?:do|can|would|should|could) (?:i|we) (?!know)", text):
+        return "is fine-tuning right"
+    return "imbalance" if _UNEVEN.search(text) else "privacy" if _PRIVACY.search(text) else None
+
+
+#: "would roberta have been a better choice?" asks for no change.
+_BETTER_CHOICE = re.compile(
+    r"^(?:and |so |but )?(?:would|is|was|were|might) .{2,40} (?:have been|be|been) (?:a |the |any )?(?:better|worse"
+    r"|wiser"
+    r"|smarter)(?: \w+)?\?$"
+)
 
 
 def _asks_for_a_change(text: str, has_plan: bool) -> bool:

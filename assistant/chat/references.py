@@ -194,6 +194,7 @@ def _goes_to(text: str, first: str, second: str, *, languages: bool) -> bool:
     orders = [
         rf"{one}{_ARROW}{other}",
         rf"\b(?:from|turn|convert|make|rewrite) (?:the |an? |each |every |my )?{one}{_INTO}{other}",
+        rf"{one} in,? (?:and )?(?:the |an? )?{other}(?: comes| goes| is)? out\b",
         rf"{one} (?:goes |comes |is put )in,? (?:and )?(?:the |an? )?{other}",
         rf"\b(?:{second})s? (?:from|out of|given) (?:the |its |an? )?(?:{first})s?\b",
     ]

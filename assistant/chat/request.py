@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat import controls, phrases
+from assistant.chat import controls
 from assistant.chat.intents import intent
-from assistant.chat.likeness import by_phrase
+from assistant.chat.likeness import has_content
 from assistant.chat.message import STRONGLY_TRAINS, TRAINS, Message
 from assistant.chat.tasks import SURE
 from assistant.chat.turns import Intent, State
@@ -42,12 +42,6 @@ def request(message: Message) -> Intent | None:
     return _last_resort(message)
 
 
-def _is_weakly_a_request(message: Message) -> bool:
-    """Whether no word asks for a training, so that a short message may be another wish."""
-    asked = message.dataset[0] or message.models.wanted or STRONGLY_TRAINS.search(message.text)
-    return not (asked or message.has_plan or message.file is not None or message.settings)
-
-
 def was_refused(state: State) -> bool:
     """Whether a file came with the message, and could not be read."""
     return (state.pending or "").startswith("refused")
@@ -62,18 +56,14 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     if message.files_now:
         if _TEST_FILE.search(text) and message.plan is not None and message.plan.data.source:
             return intent("change", **{**as_change(message, slots), "data.test_source": message.files_now[-1].name})
-        return _about_the_new_file(message, slots) or intent("plan", **slots)
+        return intent("plan", **slots)
     if controls.is_help(text) and not (
         score >= 1.4 and (TRAINS.search(text) or _WISHES.search(text)) and len(text.split()) > 6
     ):
         return intent("help", kind=controls.help_kind(text))
     spoken = score >= LIKELY and message.task.modality is not None and len(text.split()) >= 6
     told = len(text.split()) >= 15 and _WISHES.search(text)
-    near = phrases.leaning(text) if _is_weakly_a_request(message) and not was_refused(message.state) else None
-    answer = by_phrase(message, near) if near is not None else None
-    if answer is not None:
-        return answer
-    if message.file is None and len(text.split()) <= 4 and not phrases.has_content(text) and not TRAINS.search(text):
+    if message.file is None and len(text.split()) <= 4 and not has_content(text) and not TRAINS.search(text):
         return None
     named = (
         (spoken and (TRAINS.search(text) or told))
@@ -92,23 +82,11 @@ def _fresh(message: Message, slots: dict[str, Any]) -> Intent | None:
     return _last_resort(message)
 
 
-def _about_the_new_file(message: Message, slots: dict[str, Any]) -> Intent | None:
-    """A question about a file that came with it, where no word asks for a training."""
-    text = message.text
-    if slots or message.has_plan or message.task.score >= SURE or TRAINS.search(text):
-        return None
-    near = phrases.nearest(text, believed=0.55)
-    return intent(near) if near in ("check_data", "evaluate") else None
-
-
 def _last_resort(message: Message) -> Intent | None:
-    """What the patterns left: the nearest example phrasing, or an unknown model's name."""
+    """What the patterns left: a question for help, an unknown model's name, or a sentence like a request."""
     text = message.text
     if controls.is_help(text):
         return intent("help", kind=controls.help_kind(text))
-    near = phrases.nearest(text) if not message.files_now else None
-    if near is not None:
-        return by_phrase(message, near)
     if message.models.unknown:
         return intent("unclear", why=f"model:{message.models.unknown}")
     task = message.task

@@ -13,10 +13,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assistant.chat import controls, lexicon, offers, phrases, run_answers, run_control, second, starter, words
+from assistant.chat import controls, lexicon, offers, run_answers, run_control, second, starter, words
+from assistant.chat.about_data import OF_DATA
 from assistant.chat.asking import definition, question
 from assistant.chat.intents import intent
-from assistant.chat.likeness import OF_DATA, by_phrase, goes_on
 from assistant.chat.message import STRONGLY_TRAINS, TRAINS, Message, first_guess
 from assistant.chat.questions import asks_how_much, read_definition
 from assistant.chat.request import LIKELY, request, was_refused
@@ -49,7 +49,6 @@ def read(text: str, state: State, files_now: Sequence[FileCard] = ()) -> Intent:
         _hostile,
         _yes_or_no,
         definition,
-        _likeness,
         _help,
         _outside,
         _control,
@@ -195,6 +194,7 @@ def _yes_or_no(message: Message) -> Intent | None:
     if (
         run_control.is_start(text)
         and not nothing_yet
+        and not was_refused(message.state)
         and not message.files_now
         and not message.models.wanted
         and not message.settings
@@ -295,16 +295,6 @@ def _help(message: Message) -> Intent | None:
     return intent("help", kind=kind)
 
 
-def _likeness(message: Message) -> Intent | None:
-    """A message that is nearly an example word for word, whatever else its words could mean."""
-    if message.files_now or message.models.wanted or message.dataset[0] or message.settings:
-        return None
-    near = phrases.surely(message.text)
-    if near is None or _is_about_the_plan(message, near) or was_refused(message.state):
-        return None
-    return by_phrase(message, near)
-
-
 def _control(message: Message) -> Intent | None:
     """A wish about runs, data or models, unless the words say more about a plan."""
     found = controls.found(
@@ -324,7 +314,7 @@ def _control(message: Message) -> Intent | None:
     live = any(run.status in ("running", "queued") for run in message.state.runs)
     if name == "status" and message.has_plan and not live and re.search(r"\bhow long\b", message.text):
         return intent("explain", topic="time estimate")
-    if name == "resume" and goes_on(message):
+    if name == "resume" and message.goes_on:
         return intent("start")
     return intent(name, **slots)
 

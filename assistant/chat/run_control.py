@@ -19,7 +19,7 @@ _FILLER = words_of(
     once more very really want wants like need let lets get got going go still already yet all any some same
     what how when where which who there here one thing things kindly maybe perhaps not no dear think guess too
     also even about after before if or but over down today tonight yesterday tomorrow immediately directly
-    quickly first next last right away soon
+    quickly first next last right away soon kind enough mind
     """
 )  # fmt: skip
 _RUN_WORDS = words_of(
@@ -62,6 +62,9 @@ _STOP = re.compile(
     r"\b(?:stop|stopping|stops|cancel(?:ling)?|abort(?:ing)?|halt(?:ing)?|interrupt(?:ing)?|kill|quit|paus(?:e|ing)"
     r"|end (?:it|the|this|that|my|run \d+)|(?:be|get|it) (?:stopped|cancel+ed|aborted|halted|interrupted|paused)"
     r"|terminate"
+    r"|not (?:want|wish|let|like) (?:the |this |that |my )?(?:training|run|it|job)(?: to)? (?:go(?:es|ing)? on"
+    r"|continue|run|keep"
+    r"|carry on)[^.;]{0,20}(?:any )?(?:longer|more|further)"
     r"|break (?:it )?off|call it off|pull the plug|shut it down|hold (?:it|on|the (?:run|training))|give up|(?:that"
     r"|it|this) is enough|that will do)\b|^enough\b"
 )

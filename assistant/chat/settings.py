@@ -11,12 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.chat.clauses import CORRECTION, told
 from assistant.chat.numbers import NUMBER
 from assistant.chat.words import negated
 from recipes.plan import Plan
 
 _LINK = (
-    r"(?:\s*(?:,\s*(?:that|which|it|this)(?: one)?|=|:|->|to|of|at|is|be|as|should be|set|about|around|roughly"
+    r"(?:\s*(?:,\s*(?:that|which|it|this)(?: one)?|that|which|=|:|->|to|of|at|is|be|as|should be|set|about|around"
+    r"|roughly"
     r"|exactly|only|just|a|the|than|size"
     r"|value|count|number|up|down|maybe|rather|please"
     r"|should|shall|must|will|may|can|becomes?|becoming|goes|go|bigger|larger|smaller|lower"
@@ -155,10 +157,6 @@ def read_settings(text: str, plan: Plan | None, rows: int | None = None) -> dict
 
 #: "batch_size=16" is said like "batch size 16".
 _NAME_IN_CODE = re.compile(r"(?<=[a-z])_(?=[a-z])")
-#: "5 epochs, no, 6": what follows counts.
-CORRECTION = re.compile(
-    r"(?:\.\.\.|[,;.!])\s*(?:no wait|no|sorry|wait|actually|oops|i mean|or rather|rather|make that)\b[\s,]*"
-)
 #: Words that make a number an amount of change: "2 more epochs" sets no 2 epochs.
 _AMOUNTS = re.compile(
     rf"{NUMBER} (?:\w+ )?(?:more|extra|additional|further|fewer|less|times|x|fold)\b"
@@ -173,12 +171,19 @@ _BETTER = re.compile(
     r"|let us say|say)\b[\s,:;.!-]*){1,4}"
     rf"(?P<second>{NUMBER})(?=(?P=unit)\b|\s*(?:[,.;!?)]|$|and\b|please\b|instead\b|but\b|with\b))"
 )
+#: "I did 10 epochs last time, so only 4 this time", "8 GPUs, but only 2 of them are mine".
+_THIS_TIME = re.compile(
+    rf"(?<![\w.]){NUMBER}(?P<unit> [a-z]+)\b(?=[^;]{{0,60}}?\b(?:so|but|now)\b,? (?:i |we )?(?:want |take |use |do "
+    rf"|try "
+    rf"|need )?(?:only |just )?(?P<second>{NUMBER})(?: (?:this time|now|instead|of (?:them|those|these))\b|[,.;!]|$))"
+)
 
 
 def _one_number(text: str) -> str:
     """A range becomes its middle ("3 to 5 epochs"), a correction its target ("from 3 to 5 epochs", "3, no, 5")."""
     text = _FROM_TO.sub("to ", text)
-    text = _BETTER.sub(lambda match: match["second"] + match["unit"], text)
+    for corrected in (_BETTER, _THIS_TIME):
+        text = corrected.sub(lambda match: match["second"] + match["unit"], text)
 
     def middle(match: re.Match[str]) -> str:
         low, high = (float(group) for group in match.groups() if group)
@@ -191,7 +196,9 @@ def _one_number(text: str) -> str:
 def _counted(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, pattern in _COUNTED:
-        for match in pattern.finditer(text):
+        matches = list(pattern.finditer(text))
+        wished = [match for match in matches if not told(text, match.start(1))]
+        for match in wished or matches:
             if path in found:
                 continue
             value = float(match.group(1))

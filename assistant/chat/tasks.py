@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.chat import lexicon
-from assistant.chat.phrases import like_request
-from assistant.chat.settings import CORRECTION
+from assistant.chat.clauses import CORRECTION
+from assistant.chat.likeness import like_request
 from assistant.chat.turns import FileCard
 from assistant.chat.words import negated
 
@@ -61,7 +61,7 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
 
 
 #: Likeness to an example request from which it counts, and from which it is enough by itself.
-_ALIKE, _VERY_ALIKE = 0.3, 0.42
+_ALIKE, _VERY_ALIKE = 0.38, 0.42
 #: How much nearer it must be than any example of small talk.
 _MORE_THAN_NONE = 0.08
 
@@ -268,7 +268,8 @@ _OUTPUT_BEFORE = re.compile(
     r"(?:label|target|class|category|answer|output|result|outcome|truth|y)s?(?: column)?(?: is| are| should be"
     r"| stands?| sits?| =|:| in| comes from| called| named)+(?: in)?(?: the| called| named| column| my| a)*\s*$"
     r"|(?:predict|guess|learn|by|into|find out|decide|determine|tell|estimate|which|what|get|know|recogni[sz]e|detect"
-    r"|use|for|to|want|rather|as (?:the )?(?:label|target|answer))(?: the| its| their| right| correct| column| each"
+    r"|come out(?: \w+){0,4} is|comes out(?: \w+){0,4} is|use|for|to|want|rather|as (?:the )?(?:label|target"
+    r"|answer))(?: the| its| their| right| correct| column| each"
     r"| my| called)*\s*$"
 )
 _OUTPUT_AFTER = re.compile(
