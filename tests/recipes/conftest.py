@@ -330,3 +330,25 @@ def run_here() -> Callable[..., Finished]:
         return Finished(plan, main([str(plan), *options]))
 
     return run
+
+
+@pytest.fixture
+def run_until(run_here: Callable[..., Finished]) -> Callable[[Path, int], Finished]:
+    """run_until(plan, step) -> runs it, and asks it to stop at that step of the training."""
+    from recipes.parts import steady
+
+    def run(plan: Path, step: int) -> Finished:
+        before = steady.Watch.on_step_end
+
+        def stop_there(self: Any, *given: Any, **named: Any) -> None:
+            if given[1].global_step == step:
+                (plan.parent / "stop").touch()
+            before(self, *given, **named)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(steady.Watch, "on_step_end", stop_there)
+            found = run_here(plan)
+        (plan.parent / "stop").unlink(missing_ok=True)
+        return found
+
+    return run

@@ -209,26 +209,15 @@ def test_triplets_with_an_own_test_file(new_alike_run: Callable[..., Path], run_
 
 
 def test_stopped_and_gone_on(
-    scored: list[dict[str, Any]], new_alike_run: Callable[..., Path], run_here: Callable[..., Any]
-) -> None:
+    scored: list[dict[str, Any]], new_alike_run: Callable[..., Path], run_here: Callable[..., Any],
+    run_until: Callable[..., Any],
+) -> None:  # fmt: skip
     """A stop keeps the best state; the same command goes on and ends as an uninterrupted run does."""
-    from recipes.parts import steady
-
     whole, broken = (new_alike_run("full", texts=scored, name=name) for name in ("whole", "broken"))
     first = run_here(whole).result
-    before = steady.Watch.on_step_end
-
-    def stop_at_five(self: Any, *given: Any, **named: Any) -> None:
-        if given[1].global_step == 5:
-            (broken.parent / "stop").touch()
-        before(self, *given, **named)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steady.Watch, "on_step_end", stop_at_five)
-        stopped = run_here(broken)
+    stopped = run_until(broken, 5)
     assert (stopped.code, stopped.last.kind, stopped.last.model_kept) == (3, "cancelled", True)
     assert predict.load(broken.parent)[1].answer({"text": "iron | gold"})["input"] == "iron ↔ gold"
-    (broken.parent / "stop").unlink()
     gone_on = run_here(broken)
     assert gone_on.code == 0, gone_on.last
     assert gone_on.result.metrics == first.metrics
