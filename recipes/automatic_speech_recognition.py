@@ -54,6 +54,8 @@ LANGUAGE_ROWS = 32  # recordings by which Whisper finds out the language
 VERIFIED_ROWS = 2
 SAVING_SECONDS = 15.0
 KEPT_BYTES = 8 << 30  # of the encoder's states, on disk
+LARGEST_KEPT = 16 << 20  # bytes of a freed block of memory that is kept for the next
+BESIDES = 1.2  # of the activations: what the way back computes from them, and holes between blocks (measured)
 SHORTEST_MASKED = 1.0  # seconds: in shorter recordings nothing can be masked
 GENERAL = Path(__file__).parent / "parts" / "general_speech"
 GENERAL_NAME = "five sentences of an English audiobook"
@@ -107,6 +109,7 @@ def train(plan: Plan, run: RunContext) -> Result:
         RecipeError: something a person can mend. Stopped: somebody asked for it.
     """
     place = device.set_up(run)
+    device.keep_freed_memory(LARGEST_KEPT)
     with run.phase("reading", "Reading the recordings and setting test recordings aside"):
         study = speech_study.read_study(plan, run, rate=audio.RATE, longest=speech_models.LONGEST)
     with run.phase("model", f"Loading {plan.base_model}"):
@@ -238,6 +241,8 @@ def learn(work: Work, before: Before) -> Outcome:
     """
     plan, run, model = work.plan, work.run, work.model
     speech_loading.prepare(model, plan.method, plan.training.seed)
+    if plan.training.augmentation:
+        speech_loading.hide_parts(model)
     if work.study.seconds[work.study.train].min() < SHORTEST_MASKED and hasattr(model.bare.config, "mask_time_prob"):
         model.bare.config.mask_time_prob = 0.0
 
@@ -311,23 +316,24 @@ def rows_at_once(plan: Plan, run: RunContext, place: Device) -> int:
 def predicted_peak_bytes(work: Work, rows: int, window: float) -> int:
     """A forecast: what is held now, gradients, AdamW's moments and kept states, activations, and logits.
 
-    Bytes a position and block of float32 activations, 32 H + 16 I for H the width and I the inner width, as for other
-    transformers; a decoder's block holds its cross-attention too.
+    Counted with saved_tensors_hooks over Whisper tiny, float32, for H the width and I the inner width: 38 H + 8 I bytes
+    a position and block of the encoder, 22 H for the convolutions, 8 H a position for each block of the decoder, 58 H +
+    8 I a token and block of it. For wav2vec2's kin as for other transformers.
     """
     config = work.model.bare.config
     trained, total = methods.count_parameters(work.model.module)
     if work.model.kind == "whisper":
-        positions, width, inner = window * speech_models.POSITIONS_A_SECOND, config.d_model, config.encoder_ffn_dim
-        tokens, layers = max(len(each) for each in work.labels), config.encoder_layers
-        decoder = tokens * config.decoder_layers * (48 * width + 16 * config.decoder_ffn_dim)
-        logits = tokens * config.vocab_size * 12
+        positions, width = window * speech_models.POSITIONS_A_SECOND, config.d_model
+        tokens = max(len(each) for each in work.labels)
+        encoder = config.encoder_layers * (38 * width + 8 * config.encoder_ffn_dim) + 22 * width
+        row = positions * (encoder + config.decoder_layers * 8 * width)
+        row += tokens * (config.decoder_layers * (58 * width + 8 * config.decoder_ffn_dim) + config.vocab_size * 12)
     else:
         positions, width, inner = window * 50, config.hidden_size, config.intermediate_size
-        layers, decoder = config.num_hidden_layers, window * work.model.rate * 4 * 24  # of the convolutions
-        logits = positions * config.vocab_size * 12
-    activations = rows * (positions * layers * (32 * width + 16 * inner) + decoder + logits)
+        row = positions * (config.num_hidden_layers * (32 * width + 16 * inner) + config.vocab_size * 12)
+        row += window * work.model.rate * 4 * 24  # of the convolutions
     held = total * 4 if work.place.torch_device.type == "cuda" else device.peak_bytes(work.place)
-    return int(held + trained * (4 + 8 + 8) + activations)
+    return int(held + trained * (4 + 8 + 8) + BESIDES * rows * row)
 
 
 def settings(plan: Plan, run: RunContext, place: Device) -> Settings:

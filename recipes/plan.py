@@ -143,7 +143,7 @@ class Training(Strict):
         bool | None,
         Field(
             description="pictures: each pass sees them cropped, mirrored, tinted; words with tags: some swapped with "
-            "others of the same tag, some hidden; false: as they are"
+            "others of the same tag, some hidden; speech: pieces of each recording are blank; false: as they are"
         ),
     ] = None
     class_weights: Annotated[

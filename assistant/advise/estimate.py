@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from assistant.advise import catalog, facts, pictures
+from assistant.advise import catalog, facts, pictures, sounds
 from assistant.advise.catalog import Model
 from assistant.advise.facts import DataFacts
 from assistant.advise.hardware import Gpu, Hardware
@@ -35,7 +35,13 @@ GPU_FLOPS = {  # dense bfloat16 (T4: float16) operations a second by the maker's
 OTHER_GPU_FLOPS = 40e12
 SMALL_MODEL_SHARE = 0.08  # of a card's peak that small models reach; 3-23 % measured for 1 billion parameters
 LARGE_MODEL_SHARE = 0.2  # from 3 billion parameters on; 9-41 % measured for 8 billion
+SPEECH = "automatic-speech-recognition"
+HEARD_SECONDS = 0.03  # to decode a recording and prepare it (measured)
 TAGGED_SECONDS, MOST_TAGGED = 2e-3, 60_000  # a word of the random field's training; words that are learned at most
+ASKED_SECONDS = 0.02  # a question of the regression on pieces of its text
+MOST_WRITTEN, MOST_WRITTEN_GPU, WRITTEN_TOGETHER = 400, 1000, 16  # rows that are written to be judged, and at once
+WRITTEN_TOKENS = 64  # of a text that is written [judgement]; each reads all weights once
+CPU_READ_BYTES, GPU_TOKEN_SECONDS = 8e9, 0.02  # weights read a second; a token of many small kernels [judgement]
 START_SECONDS = 9.0  # start of the process and of torch on a CPU (measured)
 PYTHON_BYTES = 1.12e9  # Python with torch, transformers, scikit-learn and Trainer (measured: 1.02 GB, then 0.1 more)
 CPU_TOKENS, GPU_TOKENS = 1024, 8192  # of a language model's training in memory at once, at least one row
@@ -203,7 +209,7 @@ def _tokens(plan: Plan, data: DataFacts, limit: int) -> tuple[float, float]:
     """Mean tokens read of a row, and of a whole one; media count as the tokens that a transformer cuts them into."""
     media = {
         "image-classification": 200.0, "object-detection": 1200.0, "image-segmentation": 1100.0,
-        "audio-classification": 500.0, "automatic-speech-recognition": 900.0,
+        "audio-classification": sounds.tokens_of_a_window(data.clip_seconds), SPEECH: 900.0,
     }  # fmt: skip
     fixed = media.get(plan.task or "")
     if fixed is not None:
@@ -221,7 +227,8 @@ def speed(model: Model, machine: Hardware) -> float:
     """Operations a second that this model reaches on a machine."""
     gpu = machine.gpu
     if gpu is None:
-        return CORE_FLOPS * float(machine.cores**CORE_EXPONENT)
+        share = sounds.SPEED if model.modality == "audio" else 1.0
+        return CORE_FLOPS * share * float(machine.cores**CORE_EXPONENT)
     peak = next((flops for name, flops in GPU_FLOPS.items() if name in gpu.name.upper()), OTHER_GPU_FLOPS)
     share = LARGE_MODEL_SHARE if model.parameters >= 3e9 else SMALL_MODEL_SHARE
     return peak * share * float(max(1, len(machine.gpus)) ** CORE_EXPONENT)
@@ -229,6 +236,8 @@ def speed(model: Model, machine: Hardware) -> float:
 
 def forward_operations(model: Model, tokens: float) -> float:
     """Operations to read one row of so many tokens."""
+    if model.modality == "audio":
+        return sounds.listening(model, tokens / sounds.POSITIONS_A_SECOND)
     attention = 4.0 * model.layers * model.hidden * tokens * tokens
     return 2.0 * model.block_parameters * tokens + attention
 
@@ -253,15 +262,25 @@ def _seconds(plan: Plan, model: Model, data: DataFacts, work: Work, machine: Har
         "reading": work.rows * (0.001 + 4e-6 * work.whole),
         "baselines": 1 + work.rows * work.whole * 8e-6,
     }
+    if plan.task == SPEECH:
+        return seconds | _of_speech(plan, model, data, work, rate)
     tagged = plan.task == "token-classification"
-    features = tagged or plan.task in ("text-classification", "image-classification", "audio-classification", None)
+    asked = plan.task == "question-answering"  # each token is a row of the last layer there too
+    heads = ("text-classification", "image-classification", "audio-classification", "sentence-similarity", None)
+    features = tagged or asked or plan.task in heads
+    if asked:  # each question has some hundred pieces that may be its answer
+        seconds["baselines"] += ASKED_SECONDS * work.rows
     if tagged:  # a random field is trained four times; each word is a row of the last layer
         seconds["baselines"] += TAGGED_SECONDS * min(work.rows * work.whole, MOST_TAGGED)
     if features:
         seconds["features"] = work.rows * forward
         each = pictures.HEAD_SECONDS if plan.task == "image-classification" else 1e-6
-        each *= min(work.tokens, MOST_TAGGED / max(1, work.rows)) / 2 if tagged else 1
+        each *= min(work.tokens, MOST_TAGGED / max(1, work.rows)) / 2 if tagged or asked else 1
         seconds["head"] = 1 + work.rows * model.hidden * min(classes, 50) * each
+    if plan.task == "text2text-generation":  # test rows are written before and after, token by token
+        rows = min(work.test, MOST_WRITTEN_GPU if machine.gpu else MOST_WRITTEN)
+        a_token = GPU_TOKEN_SECONDS if machine.gpu else model.parameters * 4 / CPU_READ_BYTES
+        seconds["writing"] = 2 * math.ceil(rows / WRITTEN_TOGETHER) * min(work.tokens, WRITTEN_TOKENS) * a_token
     if work.method != "head" or not features:
         looks = max(1.0, 2 * work.epochs) if features else max(1.0, work.epochs)
         steps = work.epochs * work.train / max(plan.training.batch_size or 16, 1)
@@ -269,6 +288,20 @@ def _seconds(plan: Plan, model: Model, data: DataFacts, work: Work, machine: Har
         seconds["optimiser"] = steps * trainable_parameters(model, work) * (2e-11 if machine.gpu else 1.5e-9)
         seconds["evaluation"] = looks * work.validation * forward + work.test * forward
     return seconds
+
+
+def _of_speech(plan: Plan, model: Model, data: DataFacts, work: Work, rate: float) -> dict[str, float]:
+    """The terms in which writing down speech differs."""
+    each, steps = data.clip_seconds, work.epochs * work.train / max(plan.training.batch_size or 16, 1)
+    written = sounds.writing(model, each) / rate
+    return {
+        "features": HEARD_SECONDS * work.rows,
+        "baselines": written * (work.test + sounds.GENERAL_ROWS),
+        "training": work.epochs * work.train * sounds.learning(model, each, work.method) / rate,
+        "optimiser": steps * trainable_parameters(model, work) * 1.5e-9,
+        "evaluation": written
+        * (work.epochs * min(work.validation, sounds.EVALUATED) + work.test + sounds.GENERAL_ROWS),
+    }
 
 
 # ---------------------------------------------------------------- bytes
@@ -314,6 +347,10 @@ def _memory(plan: Plan, model: Model, data: DataFacts, work: Work, gpu: Gpu | No
     }
     if plan.task == "image-classification" and not gpu:
         memory |= _of_pictures(plan, model, work)
+    if plan.task == SPEECH:
+        rows = sounds.GPU_ROWS_AT_ONCE if gpu else sounds.ROWS_AT_ONCE
+        memory["activations"] = sounds.kept_bytes(model, data.clip_seconds, rows)
+        memory["heap"] = 0.0 if gpu else sounds.HEAP * memory["activations"] + sounds.LOOKED_AT_ONCE
     if plan.task in ("text-classification", None) and not gpu:
         memory["data"] = work.rows * (TEXT_BYTES * work.whole + 4 * model.hidden)
         reading = 64.0 * model.hidden * min(FEATURE_TOKENS, work.rows * work.tokens)  # before the training, not beside

@@ -20,8 +20,10 @@ LARGEST_RATIO = 10
 #: Roles whose text the model reads, by which lengths are judged.
 TEXT_ROLES = (
     "text", "source", "question", "context", "messages", "prompt", "completion", "tokens", "sentence1", "sentence2",
-    "anchor", "positive", "chosen", "rejected", "target",
+    "anchor", "positive", "negative", "chosen", "rejected", "target",
 )  # fmt: skip
+USUAL_CLIP_SECONDS = 5.0  # where nothing is known of the recordings
+SPOKEN_A_SECOND = 15.0  # characters of read speech: about 150 English words a minute
 LABEL_ROLES = ("label", "tags", "score")
 _PIECE = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
 _WIDE = re.compile(
@@ -53,6 +55,7 @@ class DataFacts:
         mean_tokens, p99_tokens: length of a text.
         language: ISO 639-1 code, None when unsure; languages: all that were seen, the most frequent first.
         missing: rows left out because a cell is empty.
+        clip_seconds: mean length of the recordings.
     """
 
     rows: int
@@ -65,6 +68,7 @@ class DataFacts:
     language: str | None
     missing: int = 0
     languages: tuple[str, ...] = ()
+    clip_seconds: float = USUAL_CLIP_SECONDS
 
     @property
     def smallest_class(self) -> int:
@@ -134,7 +138,14 @@ def read(
         language=_language(profile, present),
         missing=missing,
         languages=tuple(profile.languages),
+        clip_seconds=profile.clip_seconds or _spoken_seconds(profile, names_of(columns.get("transcript"))),
     )
+
+
+def _spoken_seconds(profile: Profile, transcripts: list[str]) -> float:
+    columns = [profile.column(name) for name in transcripts]
+    characters = sum(column.mean_length for column in columns if column is not None)
+    return min(30.0, max(1.0, characters / SPOKEN_A_SECOND)) if characters else USUAL_CLIP_SECONDS
 
 
 def _missing(profile: Profile, names: list[str]) -> int:

@@ -59,6 +59,10 @@ ASKED_ROWS = 2000
 #: 2,500 photos of ten kinds: 83.2 % after 3 epochs, 75.7 % with the last layer alone.
 MANY_A_CLASS = 100
 EPOCHS_ON_A_PROCESSOR = 3.0
+SPEECH = "automatic-speech-recognition"
+ACCENT_SECONDS = 3600.0  # of recordings, up to which adapters are the usual choice (PEFT's example, MAS-LoRA)
+FEW_RECORDINGS = 1000  # below, steps of 8: as many rows, more steps
+LARGE_REWRITER = 350e6  # parameters from which a processor trains adapters of a model that writes one text from another
 LANGUAGE_MODEL_TASKS = ("text-generation", "preference-tuning", "image-text-to-text")
 
 
@@ -71,6 +75,7 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
     draft.choose("training.learning_rate", *_learning_rate(task, model, method, defaults))
     small = data.rows < 200 and task != "sentence-similarity"  # there the other rows of a step are the wrong answers
     small = small or (task == "question-answering" and data.rows < ASKED_ROWS)  # more steps in as many passes
+    small = small or (task == SPEECH and data.rows < FEW_RECORDINGS)
     batch = 8 if small else defaults.batch_size
     draft.choose("training.batch_size", batch, f"{batch} rows a step is usual here. Runner-up: {batch * 2}, steadier.")
     if defaults.tokens:
@@ -88,6 +93,12 @@ def settle(task: str, data: DataFacts, model: Model, on_gpu: bool, draft: Draft)
         draft.choose("training.early_stopping", looks, f"Stops after {looks} looks without gain. Runner-up: never.")
     if task == "audio-classification":
         _sounds(data, draft)
+    if task == SPEECH and "whisper" in model.id:
+        draft.choose(
+            "training.augmentation", True,
+            "In each pass pieces of each recording are blank (SpecAugment), so that less is learned by heart. "
+            "Runner-up: as they are, quicker to learn and to overfit.",
+        )  # fmt: skip
     if task == "image-classification":
         _pictures(data, method, draft)
     else:
@@ -176,13 +187,11 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
             "Enough data and enough time: every layer adapts, from a fitted last layer on, and is kept only if it does "
             "better than that layer alone. Runner-up: a new last layer only, several times as quick."
         )
-    if (
-        task == "automatic-speech-recognition"
-        and model.modality == "audio"
-        and "whisper" in model.id
-        and model.parameters > 100e6
-    ):
-        return "lora", "The language is known already: adapters forget less (MAS-LoRA 2025). Runner-up: every weight."
+    if task == SPEECH and "whisper" in model.id and (model.parameters > 100e6 or _an_accent(data, model)):
+        return "lora", (
+            "The language is known already: adapters learn how these voices say it, and forget less of other speech "
+            "(MAS-LoRA 2025). Runner-up: every weight."
+        )
     if task == "token-classification" and (on_gpu or data.rows < TAGGED_ROWS):
         return "full", (
             "Which words belong together is not what the model was trained for, so every layer adapts (measured on "
@@ -193,7 +202,7 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
             "Question and text must look at each other, which a model of meanings was not trained for, so every layer "
             "adapts (measured on 300 questions: F1 0.32 with a frozen body, 0.82 so). Runner-up: the last layers."
         )
-    if task == "automatic-speech-recognition" and "whisper" in model.id:
+    if task == SPEECH and "whisper" in model.id:
         return "full", (
             "On small Whispers, training every weight, the encoder too, beat adapters by far where the speech was new "
             "to them (arXiv 2604.06507, on Pashto); the report shows what it costs on other speech. Runner-up: "
@@ -201,7 +210,17 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
         )
     if task in ("token-classification", "question-answering") and not on_gpu:
         return "last_layers", "Half of the layers is what a processor can train in time. Runner-up: every layer."
+    if task == "text2text-generation" and model.parameters > (1e9 if on_gpu else LARGE_REWRITER):
+        return "lora", (
+            f"{model.size_text} parameters: adapters learn about as much, with a fraction of the memory and files of "
+            "some megabytes. Runner-up: every weight."
+        )
     return "full", "A model of this size learns best with every weight. Runner-up: adapters (LoRA), less memory."
+
+
+def _an_accent(data: DataFacts, model: Model) -> bool:
+    """Whether little speech is given in a language that the model knows: what is new is how it is said."""
+    return data.rows * data.clip_seconds < ACCENT_SECONDS and model.speaks(data.language)
 
 
 def _epochs(task: str, data: DataFacts, method: str, defaults: Defaults, patient: bool) -> tuple[float, str]:
@@ -241,8 +260,8 @@ def _learning_rate(task: str, model: Model, method: str, defaults: Defaults) -> 
         rate = 5e-7
     elif "whisper" in model.id and method != "lora":
         rate = next((rate for name, rate in WHISPER_RATES if name in model.id), 1e-5)
-    elif task == "automatic-speech-recognition" and method == "lora":
-        rate = 1e-4
+    elif task == SPEECH and method == "lora":
+        rate = 5e-4 if model.parameters <= 100e6 else 1e-4
     elif task == "text2text-generation":
         rate = rate if "t5" in model.id.lower() else 3e-5
         rate *= 5 if method == "lora" else 1  # adapters start from nothing and learn some ten times as slowly

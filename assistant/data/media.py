@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import itertools
 import math
 import time
 import warnings
@@ -26,6 +28,7 @@ BUDGET_SECONDS = 8.0
 MAX_MEDIUM_BYTES = 100 * 1024**2
 #: Samples of a recording that are read to see whether it is silent: five minutes at 48 kHz.
 _MOST_FRAMES = 15_000_000
+_MEASURED = 64  # recordings whose lengths tell how long they are on average
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,19 @@ def _recording(data: bytes, digest: str) -> Medium:
     if not math.isfinite(peak):
         fault, peak = "its samples are no numbers", 0.0
     return Medium(digest, fault, True, seconds=frames / max(1, rate), rate=rate, peak=peak)
+
+
+def mean_seconds(table: Table) -> float:
+    """Mean length of the first recordings, by their headers; 0 where the rows are no recordings."""
+    import soundfile  # noqa: PLC0415  only recordings need it
+
+    if role_of(table) != "audio":
+        return 0.0
+    found = []
+    for data in itertools.islice(contents(table), _MEASURED):
+        with contextlib.suppress(Exception):  # whatever a damaged recording does to the reader
+            found.append(float(soundfile.info(io.BytesIO(data or b"")).duration))
+    return sum(found) / max(1, len(found))
 
 
 def _reason(error: Exception) -> str:

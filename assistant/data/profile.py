@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from assistant.data.cells import is_missing
 from assistant.data.kinds import MAX_CLASS_LENGTH, MAX_CLASSES, Kind, scalar_kind, split_labels, spread
 from assistant.data.languages import language_of
+from assistant.data.media import mean_seconds
 from assistant.data.table import Table
 
 TOP_LABELS = 50
@@ -65,6 +66,7 @@ class Profile(BaseModel):
         languages: ISO 639-1 codes of the texts, the most frequent first.
         aligned: pairs of list columns whose cells have one length in every row (tokens and their tags).
         notes: what was guessed or repaired while reading.
+        clip_seconds: mean length of the recordings; 0 where there are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +80,7 @@ class Profile(BaseModel):
     languages: list[str] = []
     aligned: list[list[str]] = []
     notes: list[str] = []
+    clip_seconds: float = 0.0
 
     def column(self, name: str) -> ColumnProfile | None:
         """The column of a name; None when there is none."""
@@ -97,6 +100,7 @@ def profile(table: Table) -> Profile:
         languages=_languages(table.frame, columns),
         aligned=_aligned(table.frame, columns),
         notes=list(table.notes),
+        clip_seconds=round(mean_seconds(table), 2),
     )
 
 

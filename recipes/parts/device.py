@@ -88,16 +88,21 @@ def set_up(run: RunContext) -> Device:
     return Device(device, f"CPU, {cores}" if device.type == "cpu" else str(device), threads)
 
 
-def keep_freed_memory() -> None:
-    """Tell glibc to keep large freed blocks: given back, each layer's maps cost thousands of page faults anew.
+def keep_freed_memory(largest: int = 1 << 30) -> None:
+    """Tell glibc to keep freed blocks: given back, each layer's maps cost thousands of page faults anew.
 
     Measured with MobileNetV2, 64 pictures at once, 2 cores: 2.6 times as fast.
+
+    Args:
+        largest: bytes; larger blocks are given back at once, so that they leave no holes. Measured with Whisper tiny,
+            whose batches differ in length by a factor of ten: 3.2 GB instead of 4.1 with 16 MB, at a tenth more time
+            for the longest batches, none for the others.
     """
     if sys.platform != "linux":
         return
     with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to gain
         allocator = ctypes.CDLL(None)
-        for option, value in ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, (1 << 31) - 1), (M_TOP_PAD, 64 << 20)):
+        for option, value in ((M_MMAP_THRESHOLD, largest), (M_TRIM_THRESHOLD, (1 << 31) - 1), (M_TOP_PAD, 64 << 20)):
             allocator.mallopt(option, value)
 
 

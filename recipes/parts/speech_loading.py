@@ -38,6 +38,12 @@ from recipes.plan import Method
 
 ANOTHER_MODEL = "Choose Whisper (openai/whisper-tiny, -base, -small, …), wav2vec2, HuBERT or XLS-R."
 
+#: SpecAugment as transformers does it: the share of the time, and of the bands, in pieces of so many.
+HIDDEN_PARTS = {
+    "apply_spec_augment": True, "mask_time_prob": 0.1, "mask_time_length": 20, "mask_feature_prob": 0.2,
+    "mask_feature_length": 8,
+}  # fmt: skip
+
 # Loading
 
 
@@ -239,6 +245,15 @@ def prepare(model: SpeechModel, method: Method, seed: int) -> None:
         for parameter in part.parameters():
             parameter.requires_grad_(False)
     _freeze_unused(model)
+
+
+def hide_parts(model: SpeechModel) -> None:
+    """While it learns, pieces of each spectrogram are blank (SpecAugment), so that less is learned by heart."""
+    if model.kind != "whisper":  # the others do so by their own configuration
+        return
+    for key, value in HIDDEN_PARTS.items():
+        model.dropout[key] = getattr(model.bare.config, key)
+        setattr(model.bare.config, key, value)
 
 
 def _freeze_unused(model: SpeechModel) -> None:

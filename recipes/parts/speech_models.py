@@ -63,7 +63,7 @@ class SpeechModel(ABC):
         module: the transformers model, perhaps with adapters around it.
         processor: for saving beside it; name: the plan's base model.
         language: that Whisper is told, or that its files name; None: not known.
-        dropout: the configuration's own values, where they were set to zero.
+        dropout: the configuration's own values, where others serve the training.
     """
 
     kind: str
@@ -134,18 +134,26 @@ class SpeechModel(ABC):
         del inputs
         return self.longest
 
-    def transcribe(self, sounds: Sounds, rows: Sequence[int], place: Device, most: int) -> list[str]:
-        """What is said in some recordings; those of like length go together."""
+    def heard_once(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Inputs that can be used several times without being listened to again, where the model has such."""
+        return inputs
+
+    def batches(
+        self, sounds: Sounds, rows: Sequence[int], place: Device
+    ) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
+        """Places in `rows` and their inputs, in evaluation mode; recordings of like length go together."""
         self.module.eval()
         order = sorted(range(len(rows)), key=lambda number: -int(sounds.lengths[rows[number]]))
-        found = [""] * len(rows)
         for start in range(0, len(order), ROWS_A_BATCH):
             places = order[start : start + ROWS_A_BATCH]
-            batch = {
-                name: value.to(place.torch_device)
-                for name, value in self.inputs(sounds, [rows[number] for number in places]).items()
-            }
-            with torch.inference_mode(), place.autocast():
+            batch = self.inputs(sounds, [rows[number] for number in places])
+            yield places, {name: value.to(place.torch_device) for name, value in batch.items()}
+
+    def transcribe(self, sounds: Sounds, rows: Sequence[int], place: Device, most: int) -> list[str]:
+        """What is said in some recordings."""
+        found = [""] * len(rows)
+        with torch.inference_mode(), place.autocast():
+            for places, batch in self.batches(sounds, rows, place):
                 for number, text in zip(places, self.written(batch, most), strict=True):
                     found[number] = " ".join(text.split())
         return found
@@ -245,6 +253,10 @@ class Whisper(SpeechModel):
                 heard = self.bare.model.encoder(features)[0]
             states[rows.start : rows.stop] = heard.to(torch.float16).cpu().numpy()
         self.kept = (sounds, states)
+
+    def heard_once(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What the encoder says, in place of the sound."""
+        return inputs if "hidden" in inputs else {"hidden": self.bare.model.encoder(**inputs)[0]}
 
     def _heard(self, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
         """The model's own names: what the encoder said may take the place of the sound."""

@@ -32,7 +32,7 @@ from recipes.parts.steady import LikeLengthBatches, Loader, Outcome, Pace, Sched
 NO_DECAY = ("bias", "layer_norm.weight", "norm.weight")
 WINDOW_STEP = 1.0  # seconds: windows are whole multiples of it
 WINDOW_MARGIN = 0.5  # seconds of silence after the longest recording
-WHOLE = 0.25  # share of the batches that are heard with the whole window
+WHOLE = 1 / 16  # share of the batches that are heard with the whole window
 EVALUATED = 64  # validation recordings that are written down at each evaluation
 
 
@@ -75,9 +75,8 @@ class SpeechTrainer(Steady):  # type: ignore[misc]
         """Error rate of what is written for validation recordings, and their loss, which breaks ties."""
         job, run = self.job, self.run
         rows = job.validation[:EVALUATED].tolist()
-        heard: list[str] = run.on_main(lambda: job.model.transcribe(job.sounds, rows, self.place, job.most))
+        heard, loss = run.on_main(lambda: written_and_loss(job, rows, self.place))
         counts = speech_metrics.count_errors([job.texts[row] for row in rows], heard, job.normal)
-        loss: float = run.on_main(lambda: mean_loss(job.model, job.sounds, job.labels, rows, self.place))
         return Quality(job.metric, counts.rate(job.metric), loss)
 
     def units(self, batch: dict[str, Any]) -> torch.Tensor:
@@ -101,15 +100,26 @@ class SpeechTrainer(Steady):  # type: ignore[misc]
         return (loss, {"logits": logits}) if return_outputs else loss
 
 
+def written_and_loss(job: Job, rows: Sequence[int], place: Device) -> tuple[list[str], float]:
+    """What the model writes for some rows, and the mean loss of their transcripts; each is listened to once."""
+    model, found, total, units = job.model, [""] * len(rows), 0.0, 0
+    with torch.inference_mode(), place.autocast():
+        for places, sound in model.batches(job.sounds, rows, place):
+            batch = model.heard_once(sound)
+            wanted = filled([job.labels[rows[number]] for number in places]).to(place.torch_device)
+            total += float(model.loss(batch, wanted)[0])
+            units += int(model.units(wanted))
+            for number, text in zip(places, model.written(batch, job.most), strict=True):
+                found[number] = " ".join(text.split())
+    return found, total / max(1, units)
+
+
 def mean_loss(model: SpeechModel, sounds: Sounds, labels: list[list[int]], rows: Sequence[int], place: Device) -> float:
     """Mean loss of some rows, in evaluation mode."""
-    model.module.eval()
     total, units = 0.0, 0
     with torch.inference_mode(), place.autocast():
-        for start in range(0, len(rows), 8):
-            some = list(rows[start : start + 8])
-            batch = {name: value.to(place.torch_device) for name, value in model.inputs(sounds, some).items()}
-            wanted = filled([labels[row] for row in some]).to(place.torch_device)
+        for places, batch in model.batches(sounds, rows, place):
+            wanted = filled([labels[rows[number]] for number in places]).to(place.torch_device)
             total += float(model.loss(batch, wanted)[0])
             units += int(model.units(wanted))
     return total / max(1, units)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from recipes import automatic_speech_recognition, evaluate, predict
 from recipes.events import EventWriter
-from recipes.parts import audio, speech_loading, speech_models
+from recipes.parts import audio, speech_loading, speech_models, speech_training
 from recipes.parts.device import Device
 from recipes.plan import Plan
 from tests.recipes.test_contract import check_events
@@ -276,6 +276,52 @@ def test_a_kept_encoder_says_the_same(models: dict[str, Path], tmp_path: Path) -
     with torch.no_grad():
         assert float(model.loss(model.inputs(sounds, range(5)), labels)[0]) == pytest.approx(plain, rel=1e-3)
     assert model.transcribe(sounds, range(5), CPU, 20) == heard
+
+
+def test_a_batch_is_heard_as_long_as_it_lasts(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window of whole seconds that holds the longest recording of the batch, or now and then the whole one."""
+    model = speech_loading.load(str(models["whisper"]), "tiny", CPU)
+    seconds = np.array([0.2, 0.3, 1.2])
+    sounds = model.listen([np.ones(int(each * 16_000), dtype=np.float32) for each in seconds])
+    job: Any = SimpleNamespace(
+        model=model, sounds=sounds, seconds=seconds, train=np.arange(3), labels=model.labels(["mop"] * 3)
+    )
+    monkeypatch.setattr(speech_training, "WHOLE", 0.0)
+    make = speech_training.collate(job, SimpleNamespace(seed=0, epoch=0))  # type: ignore[arg-type]
+    assert [make(rows)["input_features"].shape[2] for rows in ([0, 1], [1, 2], [0, ~2])] == [100, 200, 200]
+    monkeypatch.setattr(speech_training, "WHOLE", 1.0)
+    assert make([0, 1])["input_features"].shape[2] == 200
+
+
+def test_validation_is_listened_to_once(models: dict[str, Path], tmp_path: Path) -> None:
+    """What is written, and the loss, are those of listening twice."""
+    rows = write_clips(tmp_path, 5)
+    model = speech_loading.load(str(models["whisper"]), "tiny", CPU)
+    sounds = model.listen([audio.load(tmp_path / row["clip"]) for row in rows])
+    labels = model.labels(["mop", "bad", "gone", "high", "keel"])
+    job: Any = SimpleNamespace(model=model, sounds=sounds, labels=labels, most=20)
+    heard, loss = speech_training.written_and_loss(job, [4, 0, 2], CPU)
+    assert heard == model.transcribe(sounds, [4, 0, 2], CPU, 20)
+    assert loss == pytest.approx(speech_training.mean_loss(model, sounds, labels, [4, 0, 2], CPU), rel=1e-5)
+
+
+def test_blank_pieces_are_for_learning_alone(models: dict[str, Path], tmp_path: Path) -> None:
+    """While it learns each look differs; judged, it does not; and the saved model's files know nothing of it."""
+    model = speech_loading.load(str(models["whisper"]), "tiny", CPU)
+    sounds, labels = model.listen([np.ones(8_000, dtype=np.float32)]), torch.tensor(model.labels(["mop"]))
+    speech_loading.hide_parts(model)
+
+    def looks() -> set[float]:
+        with torch.no_grad():
+            return {float(model.loss(model.inputs(sounds, [0]), labels)[0]) for _ in range(4)}
+
+    assert len(looks()) == 1
+    model.module.train()
+    assert len(looks()) > 1
+    speech_loading.save(model, tmp_path / "saved")
+    saved = json.loads((tmp_path / "saved" / "config.json").read_text(encoding="utf-8"))
+    assert not saved["apply_spec_augment"] and saved["mask_time_prob"] == 0.05
+    assert model.bare.config.apply_spec_augment
 
 
 def test_letters_come_from_the_transcripts(models: dict[str, Path], tmp_path: Path) -> None:
