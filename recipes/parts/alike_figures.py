@@ -218,7 +218,10 @@ def learned(study: AlikeStudy, values: NDArray[np.float32], found: Answers) -> F
 
 
 def mistakes(study: AlikeStudy, found: Answers) -> list[Mistake]:
-    """Test rows whose partner was not found first, the surest first; of scored pairs those ranked most wrongly."""
+    """Test rows whose partner was not found first, the closest mistake first; of scored pairs those ranked most wrongly.
+
+    A cosine is no probability, so no mistake says how sure the model was.
+    """
     rows = study.test
     if study.scores is not None:
         return _misranked(study, found.close, rows)
@@ -233,7 +236,6 @@ def mistakes(study: AlikeStudy, found: Answers) -> list[Mistake]:
             input=study.texts[study.first[rows[place]]][:SHOWN],
             expected=study.texts[study.second[rows[place]]][:SHOWN],
             predicted=study.texts[int(best[place])][:SHOWN],
-            confidence=float(close[place]),
         )
         for place in order.tolist()
     ]
