@@ -26,6 +26,10 @@ from recipes.parts.starter import check_reachable, resolve
 from recipes.plan import Method
 
 ANOTHER_MODEL = "Choose a model that reads one text and writes another: T5, Flan-T5, mT5, BART, Marian (opus-mt), …"
+WITHOUT_NETWORK = (
+    "Name a folder on this machine that holds the model, or connect to the network and start again. Without a network "
+    "the same rows can teach the starter model SmolLM2 as instructions (task text-generation)."
+)
 CONVERTER = "SFconvertbot"  # the Hub's own, which offers safetensors as a pull request
 LONGEST = 4096  # tokens, where neither model nor tokenizer names a limit
 DEFAULT_RANK = 16
@@ -76,12 +80,16 @@ def load(source: str, name: str, place: Device, method: Method) -> Seq2Seq:
     Weights that stay as they are (adapters) are kept in bfloat16 on a GPU that has it, all others in float32.
 
     Raises:
-        RecipeError: `hub-unreachable`, `unsafe-weights`, `remote-code` or `model-not-usable`.
+        RecipeError: `method-not-available`, `hub-unreachable`, `unsafe-weights`, `remote-code` or `model-not-usable`.
     """
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
+    check_method(method)
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    check_reachable(source)
+    try:
+        check_reachable(source)
+    except RecipeError as error:
+        raise RecipeError(error.code, error.what, error.expected, WITHOUT_NETWORK) from error
     methods.check_weight_files(source, name)
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
@@ -216,11 +224,28 @@ def sizes(model: Seq2Seq) -> tuple[int, int, int]:
 # What trains
 
 
-def prepare(model: Seq2Seq, method: Method, seed: int) -> None:
-    """Set what trains. What nobody ever learned (Marian's positions are sines) stays as it is.
+def check_method(method: Method) -> None:
+    """Refuse, before anything is loaded, what such a model has no use for.
 
     Raises:
         RecipeError: `method-not-available`.
+    """
+    if method.name in ("full", "last_layers", "lora"):
+        return
+    head = "there is no new last layer that could be trained alone"
+    why = head if method.name == "head" else "it is small enough to be trained as it is"
+    raise RecipeError(
+        "method-not-available",
+        f"The method {method.name} is not for a model that writes one text from another: {why}.",
+        "Such models are trained with lora (small adapters), last_layers (the last writing blocks) or full (all).",
+        "Choose the method full, or lora when memory is short.",
+    )
+
+
+def prepare(model: Seq2Seq, method: Method, seed: int) -> None:
+    """Set what trains, by a method that `check_method` knows; all weights where it is `full`.
+
+    What nobody ever learned (Marian's positions are sines) stays as it is.
     """
     torch.manual_seed(seed)
     if method.name == "lora":
@@ -229,18 +254,6 @@ def prepare(model: Seq2Seq, method: Method, seed: int) -> None:
         chosen = {id(each) for part in _last_parts(model.bare, method.layers or 1) for each in part.parameters()}
         for parameter in model.module.parameters():
             parameter.requires_grad_(parameter.requires_grad and id(parameter) in chosen)
-    elif method.name != "full":
-        why = (
-            "there is no new last layer that could be trained alone"
-            if method.name == "head"
-            else "it is small enough to be trained as it is"
-        )
-        raise RecipeError(
-            "method-not-available",
-            f"The method {method.name} is not for a model that writes one text from another: {why}.",
-            "Such models are trained with lora (small adapters), last_layers (the last writing blocks) or full (all).",
-            "Choose the method full, or lora when memory is short.",
-        )
 
 
 def _last_parts(bare: Any, layers: int) -> list[Any]:

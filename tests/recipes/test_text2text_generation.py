@@ -150,7 +150,7 @@ def test_every_family_from_the_rows_to_the_saved_model(
         ("llama", {}, "model-not-usable", "choose the task text-generation"),
         ("bart", {"data.columns": {"source": "text", "target": "short"}}, "column-missing", "text"),
         ("bart", {"data.columns": {"source": "long"}}, "plan-incomplete", "data.columns.target"),
-        ("bart", {"base_model": "someone/some-model"}, "hub-unreachable", "Hub"),
+        ("bart", {"base_model": "someone/some-model"}, "hub-unreachable", "as instructions"),
     ],
 )
 def test_a_persons_mistake_is_a_sentence(
