@@ -37,6 +37,7 @@ AUDIO = re.compile(
     r"|(?:frogs?|birds?|bats?|whales?|wol(?:f|ves)|insects?|animals?|crickets?|owls?|dolphins?|monkeys?|elephants?"
     r"|cows?)"
     r"(?:'s?)? (?:calls?|songs?|cries|noises?)"
+    r"|(?:writ|typ)\w* (?:[\w'-]+ ){0,3}down (?:what|everything|all) (?:[\w'-]+ )?(?:say|says|said|tell|tells)"
     r"|(?:by|from) (?:its|their|the|his|her) (?:\w+ )?(?:calls?|cr(?:y|ies)|buzz(?:ing)?|howls?|roars?|croaks?)"
     r"|howl\w*|buzzing|croak\w*|roar(?:s|ing)?|purr\w*|meow\w*|moo(?:s|ing)?|chirr\w*|squeak\w*|rattl\w*"
     r"|snor(?:e|es|ing)|wheez\w*|footsteps|gunshots?|sirens?|whistl(?:e|es|ing)|loudspeakers?)\b"
@@ -277,7 +278,8 @@ _CONCEPTS: dict[str, tuple[tuple[str, float], ...]] = {
     "talk": (
         (r"chat ?-?bots?|(?<!detect )(?<!spot )(?<!find )(?<!recognise )(?<!recognize )\bbots?\b"
         r"|assistants?\b(?! professor)|virtual agent|conversational|dialog(?:ue)?s?\b"
-         r"|language models?|\bllms?\b|\bslm\b|gpt\w*|generative", 2.4),
+         r"|language models?|\bllms?\b|\bslm\b|gpt\w*|generative"
+         r"|continu\w* (?:[\w'-]+ ){0,2}(?:conversations?|chats?|dialogues?|stor(?:y|ies))", 2.4),
         (r"(?<!\bin )instruct(?:ion)?s?\b|instruction[- ]?(?:tun|follow)\w*"
         r"|follow\w* (?:[\w'-]+ ){0,2}(?:instructions?|orders"
          r"|commands|prompts)|sft\b|supervised fine", 2.4),

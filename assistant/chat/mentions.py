@@ -370,7 +370,7 @@ def _showing(model_id: str, spoken: str, task: Task | None) -> str:
 
 def _is_name(text: str, span: list[re.Match[str]], spoken: str, known: frozenset[str]) -> bool:
     words = re.findall(r"[a-z]+", spoken)
-    if spoken in known or not words or spoken == "llamas":
+    if spoken in known or not words or spoken == "llamas":  # the animals
         return False
     if len(span) == 1 and spoken.isalpha() and person(text, span[0].start(), span[0].end()):
         return False
@@ -405,7 +405,7 @@ def _near(
     token = tokens[place]
     word = token.group()
     stem = re.match(r"[a-z]+", word)
-    if stem is None or word in known:
+    if stem is None or word in known or word == "llamas" or person(text, token.start(), token.end()):
         return None, 1
     if (stem.group() in families() and stem.group() not in _DOUBTFUL) or (
         stem.group() in _DOUBTFUL and _expected(text, token) and len(word) > len(stem.group())

@@ -10,7 +10,7 @@ from typing import Any
 from assistant.advise import catalog
 from assistant.chat import lexicon, mentions, numbers, references, words
 from assistant.chat.intents import checked_paths
-from assistant.chat.method import read_compute, read_method, read_publish
+from assistant.chat.method import read_compute, read_layers, read_method, read_publish
 from assistant.chat.settings import read_settings
 from assistant.chat.tasks import TaskReading, read_columns, read_task
 from assistant.chat.turns import FileCard, State
@@ -114,6 +114,8 @@ class Message:
             found = references.read_after_question(self.text, self.plan) | found
         model = catalog.lookup(self.plan.base_model) if self.plan and self.plan.base_model else None
         found |= read_method(self.text, layers=model.layers if model else None)
+        if self.plan and self.plan.method.name == "last_layers" and "method.name" not in found:
+            found |= read_layers(self.text)
         found |= read_compute(self.text)
         publish, repo, _ = self.publish
         if publish is False:

@@ -120,6 +120,12 @@ def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
     return {"avoid": [refused]} if refused else {}
 
 
+def read_layers(text: str) -> dict[str, Any]:
+    """Another number of layers for a plan that trains the last ones: "make it 4 layers"."""
+    match = re.search(rf"\b(\d+) {_LAYER}\b", text)
+    return {"method.layers": int(match[1])} if match and not negated(text, match.start()) else {}
+
+
 _BEYOND_HEAD = re.compile(r"\bnot (?:only|just) (?:the )?(?:last|final|head|classifier)")
 
 

@@ -263,7 +263,7 @@ def read_question(text: str, raw: str, *, has_plan: bool, with_file: bool) -> tu
 def _plain_topic(text: str) -> str | None:
     """The topic of a question whose words can mean nothing else."""
     if re.search(r"\bneed (?:\w+ )?(?:gpu|graphics card|video card)\b", text):
-        return "gpu memory"
+        return "gpu"
     if _RIGHT_TOOL.search(text) and not re.match(r"how (?:do|can|would|should|could) (?:i|we) (?!know)", text):
         return "is fine-tuning right"
     return "imbalance" if _UNEVEN.search(text) else "privacy" if _PRIVACY.search(text) else None

@@ -202,6 +202,8 @@ def holds_back(text: str) -> bool:
         r"(?:\w+ ){0,2}(?:what|how|which|where|who|why)\b", text
     ):
         return False
+    if re.search(r"\b(?:go on|continue|carry on|run|running) (?:for )?(?:any ?(?:longer|more|further)|longer)\b", text):
+        return False  # what should not go on has begun
     if re.search(
         r"\b(?:not|never)(?: \w+){0,3} (?:start\w*|(?<!the )(?<!this )(?<!that )(?<!first )(?<!last )(?<!second )"
         r"(?<!old )(?<!my )run(?:ning)?|begin\w*|launch\w*|train\w*|go|going|execute"

@@ -149,12 +149,16 @@ def read_settings(text: str, plan: Plan | None, rows: int | None = None) -> dict
         for path, value in reader(text).items():
             found.setdefault(path, value)
     if "training.learning_rate" not in found:
-        bare = re.search(r"(?<![\w.-])(\d(?:\.\d+)?e-\d+)\b", text)
+        bare = _BARE_RATE.search(text)
         if bare and not negated(text, bare.start()):
             found["training.learning_rate"] = float(bare.group(1))
+    told_of = [told(text, rate.start()) for rate in _BARE_RATE.finditer(text)]
+    if any(told_of) and told_of[-1:] == [False]:  # "a paper used 1e-3, but I'd like 1e-4"
+        found["training.learning_rate"] = float(_BARE_RATE.findall(text)[-1])
     return found
 
 
+_BARE_RATE = re.compile(r"(?<![\w.-])(\d(?:\.\d+)?e-\d+)\b")
 #: "batch_size=16" is said like "batch size 16".
 _NAME_IN_CODE = re.compile(r"(?<=[a-z])_(?=[a-z])")
 #: Words that make a number an amount of change: "2 more epochs" sets no 2 epochs.
@@ -518,7 +522,8 @@ def _early_stopping(text: str) -> dict[str, Any]:
 
 
 _NOT_A_LIMIT = (
-    r"(?: of (?:speech|audio|recording|recordings|sound|video|music|talk|voice|data|material|footage)"
+    r"(?: of \w+ \w+ing\b| of (?:\w+ )?(?:people|elders|patients|customers|callers|speakers|students|interviews|calls"
+    r"|children|speech|audio|recording|recordings|sound|video|music|talk|voice|data|material|footage)"
     r"| (?:long )?(?:clips?|audio|recordings?"
     r"|songs?|segments?|sounds?|samples?|snippets?|files?|speech|videos?)| ago| old| each day| a day| per day| daily"
     r"| later| late| every|-long)"
