@@ -85,61 +85,79 @@ def says(card: str, plan: Path, text: str, capsys: pytest.CaptureFixture[str]) -
     return capsys.readouterr().out.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("kind", "method", "rows", "epochs"),
-    [("t5", "full", 240, 10), ("bart", "lora", 120, 5), ("marian", "last_layers", 120, 3)],
-)
-def test_every_family_from_the_rows_to_the_saved_model(
-    kind: str, method: str, rows: int, epochs: int, new_pairs: Callable[..., Path], run_here: Callable[..., Any],
-    tmp_path: Path, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    """A result with every field, a model that plain transformers load, and the same texts before and after saving."""
-    from recipes.evaluate import evaluate
-    from recipes.export import export
+def check_run(done: Any, plan: Path, rows: int, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What holds for every finished run; returns what its model answers, which the lines of the card print too."""
     from recipes.predict import answers, load
 
-    how = {"training.epochs": epochs, "training.batch_size": 8, "training.early_stopping": None}
-    plan = new_pairs(kind, method, rows=rows, **how)
-    done = run_here(plan)
     assert done.code == 0, done.last
     check_events(done.events)
     result, model = done.result, done.folder / "model"
     assert sum(result.rows.values()) == rows and result.metric == "rouge_l"
     assert set(result.baselines) == {"untuned", "copied", "first_words", "nearest_row"}
     assert all(result.metric in figures for figures in result.baselines.values())
+    assert result.metrics["rouge_l"].value > result.baselines["untuned"]["rouge_l"].value
     assert result.verdict.text == done.last.text and result.verdict.code == done.last.verdict
-    assert (result.trainable_parameters == result.total_parameters) == (method == "full")
-    assert (
-        result.curves is not None and result.curves["validation/loss"][-1][1] < result.curves["validation/loss"][0][1]
-    )
+    assert result.curves is not None and len(result.curves["validation/loss"]) > 1
     assert len(result.written or []) == 5 and not list(model.glob("*.bin"))
-    assert result.model_format == ("peft" if method == "lora" else "transformers")
     shown = next(event for event in done.events if event.kind == "sample").value["parts"]
     assert [part["learned"] for part in shown] == [False, True] and "it is" in shown[1]["text"]
     config = json.loads((model / "generation_config.json").read_text(encoding="utf-8"))
-    assert config.get("min_length", 0) == 0 and config.get("num_beams", 1) == 1 and config["max_new_tokens"] < 30
-
+    assert config.get("min_length") in (0, None) and config.get("num_beams") in (1, None)
+    assert config["max_new_tokens"] < 40
     text = "word3 the capital of japan ?"
     said = next(answers([json.dumps({"inputs": {"long": text}})], *load(done.folder)))  # type: ignore[arg-type]
     card = (model / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---") and "capital" not in card
-    assert says(card, plan, text, capsys) == said["prediction"] != said["untuned"]
-    if kind == "t5":
-        assert result.metrics["rouge_l"].value > 0.9 > result.baselines["nearest_row"]["rouge_l"].value
-        assert result.verdict.code == "better" and said["prediction"] == "it is tokyo"
-        assert shown[0]["text"].startswith("what is "), "the words that the model's own files name"
-        assert any("“what is”" in note for note in result.notes)
-    else:
-        assert result.metrics["rouge_l"].value > result.baselines["untuned"]["rouge_l"].value
+    assert says(card, plan, text, capsys) == said["prediction"]
+    return said
 
+
+def test_bart_from_the_rows_to_an_adapter_of_the_tuned_model(
+    new_pairs: Callable[..., Path], run_here: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All weights learn the texts; then an adapter learns on the model that came out, and is merged."""
+    from recipes.evaluate import evaluate
+    from recipes.export import export
+
+    plan = new_pairs("bart", rows=160, **{"training.epochs": 8, "training.early_stopping": None})
+    done = run_here(plan)
+    said = check_run(done, plan, 160, capsys)
+    assert said["prediction"] == "it is tokyo" != said["untuned"]
+    assert done.result.metrics["rouge_l"].value > 0.9 and done.result.verdict.code in ("better", "same")
+    assert done.result.trainable_parameters == done.result.total_parameters
     more = tmp_path / "more.jsonl"
     more.write_text("".join(json.dumps(row) + "\n" for row in tiny_seq2seq.rows(20, seed=5)), encoding="utf-8")
     report = evaluate(done.folder, more)
-    assert report["rows"] == 20 and report["metrics"]["rouge_l"]["value"] > 0.3
-    if method == "lora":
-        files = export(done.folder, "merged", tmp_path / "merged")
-        assert "model.safetensors" in files and "adapter_config.json" not in files
-        assert "PeftModel" not in (tmp_path / "merged" / "README.md").read_text(encoding="utf-8")
+    assert report["rows"] == 20 and report["metrics"]["rouge_l"]["value"] > 0.9
+
+    tuned = str(done.folder / "model")
+    rate = {"base_model": tuned, "training.epochs": 1, "training.learning_rate": 1e-3}
+    adapter = run_here(new_pairs("bart", "lora", rows=60, name="adapter", **rate))
+    assert adapter.code == 0, adapter.last
+    assert adapter.result.model_format == "peft" and (adapter.folder / "model" / "adapter_config.json").is_file()
+    assert 0 < adapter.result.trainable_parameters < adapter.result.total_parameters
+    files = export(adapter.folder, "merged", tmp_path / "merged")
+    assert "model.safetensors" in files and "adapter_config.json" not in files
+    assert "PeftModel" not in (tmp_path / "merged" / "README.md").read_text(encoding="utf-8")
+    assert says((adapter.folder / "model" / "README.md").read_text(encoding="utf-8"), adapter.folder / "plan.json",
+                "word3 the capital of spain ?", capsys) == "it is madrid"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "rows", "epochs"), [("t5", "full", 160, 12), ("marian", "last_layers", 80, 4)]
+)
+def test_t5_and_marian_bring_their_own_marks(
+    kind: str, method: str, rows: int, epochs: int, new_pairs: Callable[..., Path], run_here: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """T5's words before each text, Marian's two vocabularies, the start token of each."""
+    plan = new_pairs(kind, method, rows=rows, **{"training.epochs": epochs, "training.early_stopping": None})
+    done = run_here(plan)
+    check_run(done, plan, rows, capsys)
+    shown = next(event for event in done.events if event.kind == "sample").value["parts"]
+    assert shown[0]["text"].startswith("what is ") == (kind == "t5"), "the words that the model's own files name"
+    assert any("“what is”" in note for note in done.result.notes) == (kind == "t5")
+    assert (done.result.trainable_parameters == done.result.total_parameters) == (method == "full")
 
 
 @pytest.mark.parametrize(
@@ -198,16 +216,16 @@ def test_stopped_then_killed_then_resumed_equals_uninterrupted(
         raise Killed
 
     monkeypatch.setattr(EventWriter, "write", write)
-    how = {"training.epochs": 4, "training.early_stopping": None}
-    whole, broken = (new_pairs("bart", rows=120, name=name, **how) for name in ("whole", "broken"))
+    how = {"training.epochs": 3, "training.early_stopping": None}
+    whole, broken = (new_pairs("bart", rows=80, name=name, **how) for name in ("whole", "broken"))
     reference = run_here(whole)
     assert reference.code == 0, reference.last
-    todo[6] = lambda folder: (folder / "stop").touch()
+    todo[4] = lambda folder: (folder / "stop").touch()
     stopped = run_here(broken)
     assert (stopped.code, stopped.last.kind, stopped.last.model_kept) == (3, "cancelled", True)
     (broken.parent / "stop").unlink()
     todo.clear()
-    todo[14] = die
+    todo[9] = die
     with pytest.raises(Killed):
         run_here(broken)
     todo.clear()

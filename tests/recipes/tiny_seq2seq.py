@@ -9,6 +9,7 @@ from typing import Any
 
 import tiny_language
 
+LANDS = ("france", "spain", "japan", "egypt")
 SIZES = {"encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
 
 
@@ -16,7 +17,7 @@ def rows(number: int, seed: int = 0) -> list[dict[str, Any]]:
     """Texts with a little noise that name a country, and the short text about its capital."""
     chance, found = random.Random(seed), []
     for _ in range(number):
-        land = chance.choice(list(tiny_language.CAPITALS))
+        land = chance.choice(LANDS)
         noise = " ".join(chance.choice(tiny_language.FILLER) for _ in range(chance.randint(1, 3)))
         found.append({"long": f"{noise} the capital of {land} ?", "short": f"it is {tiny_language.CAPITALS[land]}"})
     return found

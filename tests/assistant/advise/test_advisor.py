@@ -446,6 +446,10 @@ def test_a_model_that_only_writes_on_learns_the_same_rows_as_instructions() -> N
     assert advice.plan.evaluation.metric == "loss" and advice.plan.method.name == "lora"
     t5 = advise(profile, {"base_model": "t5-small"}, LAPTOP, guess=guess).plan
     assert (t5.task, t5.data.prefix, t5.evaluation.metric) == ("text2text-generation", "summarize: ", "rouge")
+    large = advise(profile, {"base_model": "facebook/bart-large"}, LAPTOP, guess=guess).plan
+    assert (large.method.name, large.method.rank) == ("lora", 16), "a processor trains adapters of a large one"
+    assert (t5.method.name, t5.training.learning_rate) == ("full", 3e-4)
+    assert large.training.learning_rate == pytest.approx(1.5e-4)
     offline = advise(profile, {}, LAPTOP, guess=guess, offline=True)
     assert any("use smollm2" in said for said in offline.advice), "a way that needs no network"
     head = advise(profile, {"method.name": "head"}, LAPTOP, guess=guess)
