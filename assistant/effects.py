@@ -429,10 +429,11 @@ class Effects:
         except BaseException:
             self._home.forget_upload(upload)
             raise
-        del mended["sentence"]
-        names = meant.get("columns") or {}
+        names, done = meant.get("columns") or {}, str(mended.pop("sentence"))
         return FileRead(
-            file=FileCard(id=upload, name=card.name, role=card.role, mends=card.id, checked=names, **mended)
+            file=FileCard(
+                id=upload, name=card.name, role=card.role, mends=card.id, mended=done, checked=names, **mended
+            )
         )
 
     def read_hub(self, arguments: dict[str, Any]) -> FileRead | FileRefused:

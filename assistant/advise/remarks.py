@@ -31,7 +31,8 @@ def about_data(plan: Plan, data: DataFacts, model: Model) -> list[str]:
         )
     if data.missing:
         what = CLASSIFICATION.get(plan.task or "", "text")
-        said.append(f"{data.missing:,} rows lack a {what} or a label and will be left out.")
+        rows = "row lacks" if data.missing == 1 else "rows lack"
+        said.append(f"{data.missing:,} {rows} a {what} or a label and will be left out.")
     unknown = [code for code in (data.languages or (data.language,))[:3] if code and not model.speaks(code)]
     if unknown:
         said.append(
@@ -59,8 +60,9 @@ def _size(plan: Plan, data: DataFacts) -> list[str]:
     if data.classes > 1 and data.rows < tool.BEGIN_PER_CLASS * data.classes:
         return said  # `tool.by_data` says that these are too few, and how many would do
     if data.classes > 1 and few < 8:
+        rows = "row" if few == 1 else "rows"
         said.append(
-            f"The rarest class has only {few} rows. I would aim for about {ENOUGH_PER_CLASS} a class"
+            f"The rarest class has only {few} {rows}. I would aim for about {ENOUGH_PER_CLASS} a class"
             f" ({max(1, ENOUGH_PER_CLASS - few)} more of that one); until then take the result as a first hint."
         )
     elif data.classes > 1 and data.per_class < ENOUGH_PER_CLASS:

@@ -93,7 +93,9 @@ def with_run(state: State, topic: str, run: RunCard, result: dict[str, Any], pla
     drawn = own_figures.PICTURES.get(found.name)
     picture = {"run": run.id, "picture": drawn} if drawn else None
     planned = _in_your_plan(state, found)
-    return replies.concept([found], "\n\n".join(filter(None, [f"In your run {run.number}: {said}", planned])), picture)
+    told = "\n\n".join(filter(None, [f"In your run {run.number}: {said}", planned]))
+    options = [buttons.REPORT, buttons.IMPROVE]
+    return replies.concept([found], told, picture).model_copy(update={"options": options})
 
 
 def has_own_figure(topic: str) -> bool:
@@ -109,7 +111,9 @@ def _page(state: State, topic: str, other: object) -> Reply:
         return replies.base_model(model) if model else replies.no_page(topic)
     second = page(str(other)) if other else None
     both = [found] if second is None or second is found else [found, second]
-    return replies.concept(both, "" if second else _in_your_plan(state, found))
+    ready = state.plan is not None and state.plan.base_model is not None and state.current_run is None
+    told = replies.concept(both, "" if second else _in_your_plan(state, found))
+    return told.model_copy(update={"options": [buttons.START]}) if ready and state.problem is None else told
 
 
 def _in_your_plan(state: State, found: Concept) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.chat.buttons import CHECK
+from assistant.chat.buttons import CHECK, UNDO
 from assistant.chat.turns import FileCard, Option, Reply
 from assistant.chat.wording import (
     TASKS,
@@ -99,7 +99,7 @@ def checked(file: FileCard) -> Reply:
     found = "**What I found**\n" + "\n".join(problems) if problems else "I found nothing wrong in the rows."
     notes = "".join(f"\n- {note}" for note in _notes(profile))
     fixable = [finding for finding in file.findings if finding.get("fixable")]
-    options = [option for finding in fixable[:3] for option in fix_options(finding)]
+    options = [option for finding in fixable[:3] for option in fix_options(finding)] + fix_all_option(fixable)
     return Reply(
         text=f"{head}\n\n**Columns**\n" + "\n".join(columns) + f"\n\n{found}{notes}",
         card="data",
@@ -112,6 +112,17 @@ def fix_options(finding: Mapping[str, Any]) -> list[Option]:
     """The buttons that mend one finding: one for each way to do it."""
     other = Option(label="Set the likely labels", say="correct the wrong labels")
     return [fix_option(finding), *([other] if finding.get("other_fix") == "set-likely-labels" else [])]
+
+
+def fix_all_option(findings: Sequence[Mapping[str, Any]]) -> list[Option]:
+    """A button that mends at once all that needs no second thought; none where it would mend less than two things."""
+    sure = [finding for finding in findings if safe_to_fix(finding)]
+    return [Option(label=f"Fix these {len(sure)} things", say="fix everything")] if len(sure) > 1 else []
+
+
+def safe_to_fix(finding: Mapping[str, Any]) -> bool:
+    """Whether a finding is a fact about the rows and is mended in them: no suspicion, no choice, no change of plan."""
+    return bool(finding.get("fixable")) and not finding.get("other_fix") and not finding.get("change")
 
 
 def fix_option(finding: Mapping[str, Any]) -> Option:
@@ -147,13 +158,16 @@ def fixed(file: FileCard, before: int, sentence_code: str) -> Reply:
     rows = int(file.profile.get("rows") or 0)
     name = sentence_code.replace("-", " ")
     change = f"{before:,} rows became {rows:,}" if rows != before else f"still {many(rows, 'row')}"
-    text = f"Done ({safe(name)}): {change}. Your own file is unchanged; I work with a mended copy. "
+    done = f" {safe(file.mended, 900)}" if file.mended else ""
+    what = "" if name == "everything" else f" ({safe(name)})"
+    text = f"Done{what}: {change}.{done} Your own file is unchanged; I work with a mended copy. "
     text += "Say “undo” to take it back."
+    others = [option for found in file.findings if found.get("fixable") for option in fix_options(found)][:2]
     return Reply(
         text=text,
         card="data",
-        data={"file": file.model_dump(mode="json"), "note": text},
-        options=[option for found in file.findings if found.get("fixable") for option in fix_options(found)][:2],
+        data={"file": file.model_dump(mode="json"), "note": text, "brief": True},
+        options=[*others, *fix_all_option(file.findings), UNDO],
     )
 
 
@@ -161,7 +175,8 @@ def unmended(file: FileCard) -> Reply:
     """A mending of the data was taken back."""
     rows = int(file.profile.get("rows") or 0)
     text = f"Taken back: I work with {code(file.name)} as it was before, {many(rows, 'row')}."
-    return Reply(text=text, card="data", data={"file": file.model_dump(mode="json"), "note": text})
+    data = {"file": file.model_dump(mode="json"), "note": text, "brief": True}
+    return Reply(text=text, card="data", data=data)
 
 
 def nothing_to_fix(findings: Sequence[Mapping[str, Any]]) -> Reply:
@@ -175,7 +190,7 @@ def which_fix(findings: Sequence[Mapping[str, Any]]) -> Reply:
     """Several findings could be meant."""
     return Reply(
         text="Which of these should I fix?\n" + "\n".join(finding_lines(findings, 8)),
-        options=[option for finding in findings[:4] for option in fix_options(finding)],
+        options=[*fix_all_option(findings), *(option for finding in findings[:4] for option in fix_options(finding))],
     )
 
 
@@ -187,7 +202,7 @@ _WANTED: dict[str, str] = {
     "text-generation": "a file of chats (messages), of questions and answers in two columns, or plain text to learn "
     "a style",
     "preference-tuning": "a file with prompt, chosen and rejected answer",
-    "sentence-similarity": "a file with two sentences in a row and a score of how close they are",
+    "sentence-similarity": "a file with two texts in a row, with a score of how close they are if you have one",
     "image-classification": "a zip with one folder of pictures for each class",
     "object-detection": "a zip of pictures with a file that lists the boxes in each",
     "image-segmentation": "a zip of pictures and their masks",

@@ -115,6 +115,27 @@ def best_point(points: list[tuple[float, float]], metric: str) -> int:
     return pick(range(len(points)), key=lambda place: points[place][1])
 
 
+def falling_loss(result: Result) -> tuple[float, float] | None:
+    """(loss in the middle, loss at the end) on the validation rows where it was still falling clearly; else None."""
+    points = curve(result, "validation/loss")
+    middle = len(points) // 2
+    if len(points) < 4 or best_point(points, "loss") != len(points) - 1 or points[-1][1] > 0.97 * points[middle][1]:
+        return None
+    return points[middle][1], points[-1][1]
+
+
+def says_one_class(result: Result) -> tuple[str, int, int] | None:
+    """(class, times, test rows) where the model says one class for more than nine rows of ten, far more than are it."""
+    labels, matrix = result.get("labels") or [], result.get("confusion") or []
+    if len(labels) < 2 or len(labels) != len(matrix):
+        return None
+    said = [sum(int(row[place]) for row in matrix) for place in range(len(labels))]
+    place, rows = max(range(len(labels)), key=lambda one: said[one]), sum(said)
+    if said[place] <= max(0.9 * rows, 1.15 * sum(int(count) for count in matrix[place])):
+        return None
+    return str(labels[place]), said[place], rows
+
+
 def rows_curve(result: Result) -> list[tuple[float, float]]:
     """(training rows, figure on the validation rows) of the last layer with ever more rows."""
     return curve(result, f"rows/{main_metric(result)}")

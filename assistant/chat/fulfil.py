@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat import data_replies, outcomes, plans, replies, run_replies
+from assistant.chat import buttons, data_replies, outcomes, plans, replies, run_replies
 from assistant.chat.talk import find_run
 from assistant.chat.turns import Answered, Effect, FileCard, Intent, Reply, RunCard, State, Turn
 from assistant.chat.wording import value_at
@@ -77,6 +77,9 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
     if file is None:
         return Turn(state=state, replies=[data_replies.no_file_to_check()])
     fixable = [finding for finding in _open(state, file) if finding.get("fixable")]
+    if _EVERYTHING.search(text.casefold()) and not _finding_meant(text, []) and data_replies.fix_all_option(fixable):
+        effect = Effect(kind="fix_data", arguments={"file": file.id, "code": "everything"})
+        return Turn(state=state.model_copy(update={"pending": "prepared:fix:everything"}), effects=[effect])
     code = intent.slots.get("code") or _finding_meant(text, fixable)
     named = next((finding for finding in fixable if finding.get("code") == code), None)
     if named is None and len(fixable) == 1 and not _finding_meant(text, []):
@@ -103,6 +106,8 @@ def fix_data(state: State, text: str, intent: Intent, files_now: tuple[FileCard,
     return Turn(state=state.model_copy(update={"pending": f"prepared:fix:{chosen}"}), effects=[effect])
 
 
+#: All of it at once.
+_EVERYTHING = re.compile(r"\b(?:everything|all|both|(?:these|those|the) (?:\d+|two|three|four|five|six) \w+)\b")
 #: Words for setting labels right, where leaving the rows out is the other way.
 _OTHER_FIX = re.compile(
     r"\bcorrect|\brelabel|\bre-?label|\bset (?:them|the|these)|\bchange (?:them|the|these)|right label"
@@ -260,7 +265,8 @@ def answered(state: State, event: Answered) -> Turn:
             state=state, replies=[run_replies.files(data.get("files") or [], str(data.get("format") or "files"))]
         )
     if event.effect == "compare":
-        return Turn(state=state, replies=[Reply(text=str(data.get("text") or ""), card="comparison", data=data)])
+        said = Reply(text=str(data.get("text") or ""), card="comparison", data=data, options=[buttons.IMPROVE])
+        return Turn(state=state, replies=[said])
     if event.effect == "delete_run":
         gone = data.get("run")
         runs = [known for known in state.runs if known.id != gone]

@@ -148,7 +148,7 @@ def _needs_class(result: Result, plan: Plan | None) -> Proposal | None:
     most = share * (figures.class_figure(strong) - value)
     return Proposal(
         f"Add rows of the class “{safe(weak.get('label'), 40)}”: it has the lowest F1 ({value:.2f}) and only about "
-        f"{many(about, 'training row')}. Some {wanted} more of it would help more than any setting.",
+        f"{many(about, 'training row')}. Some {wanted} more of it would probably help more than a setting.",
         gain=f"If it became as good as “{safe(strong.get('label'), 40)}” ({figures.class_figure(strong):.2f}), about "
         f"{100 * most:.1f} of 100 rows more would be right.",
         cost=f"Your time: {many(wanted, 'row')} to label.",
@@ -158,11 +158,10 @@ def _needs_class(result: Result, plan: Plan | None) -> Proposal | None:
 def _still_rising(result: Result, plan: Plan | None) -> Proposal | None:
     """The validation figure was best at its last check, and clearly above the one before."""
     metric, points = figures.validation_curve(result)
-    if len(points) < 3 or figures.best_point(points, metric) != len(points) - 1:
-        return None
-    gained = abs(points[-1][1] - points[-2][1])
-    if gained < 0.5 * figures.noise(result) or gained < 0.004:
-        return None
+    gained = abs(points[-1][1] - points[-2][1]) if len(points) > 2 else 0.0
+    rising = len(points) > 2 and figures.best_point(points, metric) == len(points) - 1
+    if not rising or gained < 0.5 * figures.noise(result) or gained < 0.004:
+        return _learning_slowly(result, plan)
     epochs = (plan.training.epochs if plan is not None else None) or 0
     wanted = math.ceil(1.7 * epochs) if epochs else 0
     seconds = float((result.get("seconds") or {}).get("training") or 0)
@@ -174,6 +173,25 @@ def _still_rising(result: Result, plan: Plan | None) -> Proposal | None:
         say=f"{wanted} epochs" if wanted else "twice as many epochs",
         label=f"{wanted} epochs" if wanted else "More epochs",
         changes={"training.epochs": float(wanted)} if wanted else {},
+    )
+
+
+def _learning_slowly(result: Result, plan: Plan | None) -> Proposal | None:
+    """It answers nearly one class only, and its loss was still falling at the end: it has only begun to learn."""
+    one, falling = figures.says_one_class(result), figures.falling_loss(result)
+    epochs = (plan.training.epochs if plan is not None else None) or 0
+    if one is None or falling is None or not epochs:
+        return None
+    seconds = float((result.get("seconds") or {}).get("training") or 0)
+    return Proposal(
+        f"Train longer: it says “{safe(one[0], 40)}” for {one[1]:,} of {one[2]:,} test rows, but its loss on the "
+        f"validation rows was still falling ({falling[0]:.2f} halfway, {falling[1]:.2f} at the end), so it has only "
+        "begun to learn.",
+        gain="How much cannot be read from this run; the answers change only after the loss has fallen further.",
+        cost=f"About {duration(seconds)} more." if seconds else "",
+        say=f"{2 * epochs:g} epochs",
+        label=f"{2 * epochs:g} epochs",
+        changes={"training.epochs": 2 * epochs},
     )
 
 
@@ -197,13 +215,22 @@ def _unfreeze(result: Result, plan: Plan | None) -> Proposal | None:
     return Proposal(
         f"Train {what}: so far the pretrained model stayed frozen and only a new last layer was fitted, on "
         f"{many(train, 'row')}. It gains most where your rows differ from what the model knows.",
-        gain="How much cannot be read from this run. It starts from this last layer and is kept only if it does better "
-        "on the validation rows, so it cannot end worse there.",
+        gain=f"{_room(result)}It starts from this last layer and is kept only if it does better on the validation "
+        "rows, so it cannot end worse there.",
         cost=cost,
         say=says,
         label="Train all layers" if method == "full" else "Train more layers",
         changes={"method.name": method, **layers, "training.epochs": epochs},
     )
+
+
+def _room(result: Result) -> str:
+    """What is left to gain at most, where the figure is a share of right answers."""
+    metric = figures.main_metric(result)
+    own = (result.get("metrics") or {}).get(metric)
+    if own is None or metric not in ("accuracy", "balanced_accuracy", "subset_accuracy"):
+        return "How much cannot be read from this run. "
+    return f"At most the {figures.gap(1 - float(own['value']), metric)} that are wrong now, mostly a part of them. "
 
 
 def _half(plan: Plan | None) -> int:
@@ -338,7 +365,7 @@ def _larger_model(result: Result, plan: Plan | None) -> Proposal | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _nothing_left, _needs_rows, _time_ran_out, _needs_class, _still_rising, _unfreeze, _rare_class, _longer_texts,
+    _nothing_left, _needs_rows, _time_ran_out, _still_rising, _needs_class, _unfreeze, _rare_class, _longer_texts,
     _more_layers, _mistaken_labels, _more_rows, _larger_model,
 )  # fmt: skip
 

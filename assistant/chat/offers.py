@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from assistant.chat import run_answers
 from assistant.chat.intents import intent
 from assistant.chat.turns import FileCard, Intent, Option, Reply, State
 from assistant.chat.words import tidy
@@ -58,6 +59,7 @@ _MEASURE = re.compile(
     r"(?:dry run|trial|trial run|test run|few steps|probe)(?: first)?)(?: please| first| on (?:this|my) "
     r"(?:machine|computer))*[.!? ]*$"
 )
+_WHY = re.compile(r"^(?:but |and |so |ok |okay )*(?:why|how come|why so|why is that|why is it so)[?!. ]*$")
 #: What goes in -> the words that say so.
 _INPUTS = (
     ("text", r"texts?|words?|e-?mails?|mails?|messages?|reviews?|tickets?|sentences?|documents?|articles?|tweets?"
@@ -111,6 +113,8 @@ def read(text: str, state: State, files_now: Sequence[FileCard]) -> Intent | Non
     if state.nearest and _NEAREST.match(words):
         return intent("change", **state.nearest)
     kind, _, step = (state.pending or "").partition(":")
+    if kind == "told" and step in run_answers.WHY and _WHY.match(words):
+        return intent("explain", topic=run_answers.WHY[step])
     return _guided(words, step) if kind == GUIDE else None
 
 

@@ -22,9 +22,11 @@ def report(run: RunCard, result: Result, plan: Plan | None = None) -> Reply:
     parts = [f"**{safe(verdict.get('text', 'The run is finished.'), 600)}**", _comparison(result)]
     parts += [part for part in (_weak(result), _candidates(result), _cost(result), _next_line(result, plan)) if part]
     text = f"Run {run.number} is finished.\n\n" + "\n\n".join(parts)
-    return Reply(
-        text=text, card="report", data={"run": run.id}, options=[buttons.TRY, buttons.DOWNLOAD, buttons.IMPROVE]
-    )
+    options = [buttons.TRY, buttons.DOWNLOAD, buttons.IMPROVE]
+    if figures.verdict_code(result) != "better":  # then the next step is wanted more than the model
+        options = [buttons.IMPROVE, buttons.TRY, buttons.DOWNLOAD]
+    data = {"run": run.id, "next": _next_line(result, plan)}
+    return Reply(text=text, card="report", data=data, options=options)
 
 
 def _comparison(result: Result) -> str:
@@ -122,10 +124,11 @@ def improve(run: RunCard, result: Result, found: Proposal, *, planned: bool) -> 
         planned: the plan that it makes is shown below, ready to start.
     """
     now = evidence(result)
-    text = f"Run {run.number} reached {now}. " if now else ""
-    text += found.text if found.nothing_left else f"My proposal: {found.sentence()}"
+    text = f"Run {run.number} reached {now}." if now else ""
+    text += f" {found.text}" if found.nothing_left else f"\n\n**My proposal:** {found.text}"
+    text += "".join(f"\n- {name}: {said}" for name, said in (("Gain", found.gain), ("Cost", found.cost)) if said)
     if planned:
-        return Reply(text=f"{text} Here is the plan:")
+        return Reply(text=f"{text}\n\nHere is the plan:")
     options = [Option(label=found.label, say=found.say)] if found.say else []
     return Reply(text=text, options=[*options, buttons.REPORT, *([] if found.say else [buttons.CHECK])])
 

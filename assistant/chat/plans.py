@@ -280,7 +280,7 @@ def prepared(state: State, event: PlanPrepared) -> Turn:
     if why.startswith("improve:"):
         after = _proposed(after, before, why.removeprefix("improve:"))
     if before is not None and before.base_model is not None and why.startswith(("change", "fix", "improve")):
-        state = _remember(state, before)
+        state = _remember(state, before, mended=why.startswith("fix"))
         if why.startswith(("change", "improve")):
             said.append(Reply(text=_what_changed(state, before, after)))
     state = state.model_copy(
@@ -404,11 +404,22 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _remember(state: State, before: Plan) -> State:
-    """Put the plan at hand into the history; its wish was put there when the change was asked for."""
+def _remember(state: State, before: Plan, *, mended: bool = False) -> State:
+    """Put the plan at hand into the history; its wish was put there when the change was asked for.
+
+    Args:
+        mended: the newest file is a mended copy of the one that the plan was made for.
+    """
     wishes = state.wishes if len(state.wishes) > len(state.history) else [*state.wishes, state.wish]
+    train = _training_file(state)
+    known = [*state.learned_from, *[""] * len(state.history)][: len(state.history)]
+    files = [*known, "" if train is None else train.mends if mended else train.id]
     return state.model_copy(
-        update={"history": [*state.history, before][-MAX_HISTORY:], "wishes": wishes[-MAX_HISTORY:]}
+        update={
+            "history": [*state.history, before][-MAX_HISTORY:],
+            "wishes": wishes[-MAX_HISTORY:],
+            "learned_from": files[-MAX_HISTORY:],
+        }
     )
 
 
@@ -487,7 +498,7 @@ def undo(state: State) -> Turn:
         return Turn(state=state, replies=[plan_replies.nothing_to_undo()])
     before, after = state.plan, state.history[-1]
     wish = state.wishes[-1] if len(state.wishes) >= len(state.history) else state.wish
-    files = _files_without_mended(state, after)
+    files = _files_without_mended(state)
     state = state.model_copy(
         update={
             "plan": after,
@@ -495,21 +506,25 @@ def undo(state: State) -> Turn:
             "nearest": {},
             "history": state.history[:-1],
             "wishes": state.wishes[:-1],
+            "learned_from": state.learned_from[: len(state.history) - 1],
             "wish": wish,
             "files": files,
         }
     )
     line = plan_replies.undone(before, after, changed_paths(before, after))
+    whole = _training_file(state)
+    if whole is not None and whole is not last:
+        line = data_replies.unmended(whole).text + line.removeprefix("Taken back.")
     options = [buttons.START, buttons.EXPLAIN] if after.base_model else []
     return Turn(state=state, replies=[Reply(text=line, options=options)])
 
 
-def _files_without_mended(state: State, after: Plan) -> list[FileCard]:
-    """When the last change was a mended copy of the data, the original is the file to learn from again."""
-    last = state.history[-1]
-    same = state.plan is not None and state.plan.model_dump(exclude={"reasons"}) == last.model_dump(exclude={"reasons"})
-    mended = [file for file in state.files if file.name == after.data.name and file.mends]
-    return [file for file in state.files if file is not mended[-1]] if same and mended else state.files
+def _files_without_mended(state: State) -> list[FileCard]:
+    """When the last change was a mended copy of the data, the file before it is the one to learn from again."""
+    last = _training_file(state)
+    before = state.learned_from[-1] if len(state.learned_from) == len(state.history) else ""
+    undone = last is not None and before and last.mends == before
+    return [file for file in state.files if file is not last] if undone else state.files
 
 
 def starter_came(turn: Turn) -> Turn:

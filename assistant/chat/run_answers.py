@@ -5,14 +5,17 @@ Every figure that is said stands in `result.json`. `topic_of` reads the question
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from assistant.chat import buttons, figures
+from assistant.chat.explain import pages
 from assistant.chat.figures import Result, metric_name
 from assistant.chat.turns import Option, Reply, RunCard
 from assistant.chat.wording import BASELINES, duration, figure, listed, many, percent, safe, size, with_interval
+from recipes.plan import Plan
 
 #: A question's topic -> the page that explains what it is about; the run's figures come first where there is a run.
 TOPICS = {
@@ -26,6 +29,17 @@ TOPICS = {
     "more data": "training-set",
     "time taken": "time-limit",
     "memory taken": "gpu-memory",
+}
+#: What a bare "why?" asks after an answer about a run: the evidence behind it.
+WHY = {
+    "worst class": "mistakes",
+    "enough epochs": "did it overfit",
+    "is it good": "mistakes",
+    "why it ended": "time taken",
+    "did it overfit": "enough epochs",
+    "mistakes": "worst class",
+    "how sure": "is it good",
+    "more data": "worst class",
 }
 #: What is asked about a run that is over, the more special first; each needs its words in the past or about the model.
 _ASKED: tuple[tuple[str, str], ...] = (
@@ -84,13 +98,13 @@ def asked_figure(text: str) -> float | None:
     return float(match.group(1)) if match and float(match.group(1)) <= 100 else None
 
 
-def answer(topic: str, run: RunCard, result: Result) -> Reply:
+def answer(topic: str, run: RunCard, result: Result, plan: Plan | None = None) -> Reply:
     """An answer from the run's own figures. `topic` may carry a figure that was asked about: "is it good:91"."""
     name, _, detail = topic.partition(":")
     texts: dict[str, Callable[[Result], str]] = {
         "worst class": about_classes,
-        "enough epochs": about_epochs,
-        "why it ended": why_ended,
+        "enough epochs": lambda known: about_epochs(known, plan),
+        "why it ended": lambda known: why_ended(known, plan),
         "did it overfit": about_overfitting,
         "mistakes": about_mistakes,
         "how sure": how_sure,
@@ -102,7 +116,8 @@ def answer(topic: str, run: RunCard, result: Result) -> Reply:
     text = texts[name](result) if name in texts else is_it_good(result, asked)
     options = [buttons.REPORT, buttons.IMPROVE]
     if name in TOPICS:
-        options.append(Option(label="What does that mean?", say=f"what is {TOPICS[name].replace('-', ' ')}?"))
+        title = pages()[TOPICS[name]].title
+        options.append(Option(label=f"What is: {title}", say=f"what is {title.casefold()}?"))
     return Reply(text=f"Run {run.number}: {text}", options=options)
 
 
@@ -120,7 +135,7 @@ def about_classes(result: Result) -> str:
     )
     if strong is not weak:
         text += f", the strongest “{safe(strong.get('label'), 40)}” with {figures.class_figure(strong):.2f}"
-    text += f"{_found_and_right(weak)}{_confused(result)}"
+    text += f"{_found_and_right(weak)}{_confused(result)}{_says_one(result)}"
     if float(weak["rows"]) < _TRUST:
         text += ". With so few test rows of that class the figure is rough"
     return text + "."
@@ -145,20 +160,58 @@ def _confused(result: Result) -> str:
     )
 
 
-def about_epochs(result: Result) -> str:
+def passes(result: Result, plan: Plan | None, steps: float | None = None) -> float | None:
+    """How often the training had seen every row, after so many steps or at its end; None where that is not known."""
+    train = int((result.get("rows") or {}).get("train") or 0)
+    batch = plan.training.batch_size if plan is not None else None
+    _, points = figures.validation_curve(result)
+    done = steps if steps is not None else points[-1][0] if points else 0
+    return done / math.ceil(train / batch) if train and batch and done else None
+
+
+def _when(result: Result, plan: Plan | None, step: float) -> str:
+    seen = passes(result, plan, step)
+    return f"step {step:,.0f}" if seen is None else f"pass {seen:.1f}".removesuffix(".0")
+
+
+def _course(result: Result, plan: Plan | None, metric: str, points: list[tuple[float, float]]) -> str:
+    """How a figure went: its last looks, or that it stood still."""
+    last = points[-4:]
+    if len({figure(value, metric) for _, value in last}) == 1:
+        began = next(step for step, value in points if figure(value, metric) == figure(last[0][1], metric))
+        return f"stood at {figure(last[0][1], metric)} from {_when(result, plan, began)} on"
+    return "was " + listed([f"{figure(value, metric)} ({_when(result, plan, step)})" for step, value in last])
+
+
+def _says_one(result: Result) -> str:
+    one = figures.says_one_class(result)
+    if one is None:
+        return ""
+    return (
+        f". It says “{safe(one[0], 40)}” for {one[1]:,} of {one[2]:,} test rows, so it hardly tells the classes apart"
+    )
+
+
+def about_epochs(result: Result, plan: Plan | None = None) -> str:
     """Whether the training was long enough, by the validation rows."""
     metric, points = figures.validation_curve(result)
     if not points:
         return "only a last layer was fitted, which has no epochs to count, so it could not run too long or too short."
-    best = figures.best_point(points, metric)
-    shown = [f"{figure(value, metric)} (step {step:,.0f})" for step, value in points[-4:]]
-    text = f"on the validation rows the {metric_name(metric)} was {listed(shown)}. "
+    best, seen, falling = figures.best_point(points, metric), passes(result, plan), figures.falling_loss(result)
+    text = f"it saw its training rows {seen:.1f} times. ".replace(".0 times", " times") if seen else ""
+    text += f"{'On' if text else 'on'} the validation rows the {metric_name(metric)} "
+    text += f"{_course(result, plan, metric, points)}. "
     if figures.warned(result, "time-limit"):
         text += "The time limit cut the training short. "
+    if best < len(points) - 1 and falling is not None:
+        return (
+            f"{text}But its loss there, which shows small changes sooner, was still falling ({falling[0]:.2f} halfway, "
+            f"{falling[1]:.2f} at the end): more epochs may help. Say “twice as many epochs”."
+        )
     if best < len(points) - 1:
         return (
-            f"{text}It was best at step {points[best][0]:,.0f} and got no better after that: more epochs would not "
-            "help. The best state was kept."
+            f"{text}It was best at {_when(result, plan, points[best][0])} and got no better after that: more epochs "
+            "would not help. The best state was kept."
         )
     gained = abs(points[-1][1] - points[-2][1])
     if gained < 0.5 * figures.noise(result):
@@ -335,10 +388,13 @@ def is_it_good(result: Result, asked: float | None = None) -> str:
     }.get(figures.verdict_code(result), safe(verdict.get("text", ""), 400))
     if shown >= 99.5 and metric == "accuracy":
         judged += " So high a figure is worth a second look: check that no column gives the answer away."
-    return f"{text}. {judged}"
+    if asked is not None and best and abs(asked - shown) > 1 and metric in ("accuracy", "balanced_accuracy"):
+        beats = "more" if asked > 100 * best[1] else "no more"
+        judged += f" {asked:g} % on these rows would be {beats} than the best simple way."
+    return f"{text}{_says_one(result)}. {judged}"
 
 
-def why_ended(result: Result) -> str:
+def why_ended(result: Result, plan: Plan | None = None) -> str:
     """Why the training came to its end: the time, early stopping, or all its epochs."""
     total = duration(figures.total_seconds(result))
     limit = figures.warned(result, "time-limit")
@@ -350,6 +406,12 @@ def why_ended(result: Result) -> str:
         return f"it ended after {total}. {stopped}"
     kept = figures.warned(result, "head-kept")
     text = f"it ran to its end in {total}; it was neither stopped nor cut short."
+    seen, train = passes(result, plan), int((result.get("rows") or {}).get("train") or 0)
+    if seen:
+        _, points = figures.validation_curve(result)
+        text += (
+            f" It made {points[-1][0]:,.0f} steps, which is {many(round(seen), 'pass', 'passes')} over {train:,} rows."
+        )
     return f"{text} {safe(kept, 400)}" if kept else text
 
 

@@ -151,7 +151,7 @@ def run_changed(state: State, event: RunChanged) -> Turn:
         runs.append(run)
     update: dict[str, Any] = {"runs": runs, "current_run": run.id}
     if why:
-        update["pending"] = None
+        update["pending"] = f"told:{why.split(':')[1]}" if why.startswith("question:") else None
     state = state.model_copy(update=update)
     if why == "improve" and result:
         return _improved(state, event, result)
@@ -180,7 +180,7 @@ def _told(why: str, event: RunChanged) -> Reply:
     if why == "stop":
         return run_replies.stopping(run)
     if why.startswith("question:") and result:
-        return run_answers.answer(why.removeprefix("question:"), run, result)
+        return run_answers.answer(why.removeprefix("question:"), run, result, event.plan)
     if why == "status" and run.status != "failed":
         return run_replies.run_status(run, view)
     if run.status == "finished" and result:

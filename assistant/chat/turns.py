@@ -41,6 +41,7 @@ class FileCard(Value):
     role: Literal["train", "test"] = "train"
     checked: dict[str, Any] = Field(default_factory=dict)  # role -> column of the findings; {}: the best guess
     mends: str = ""  # a mended copy: the id of the file that it was made from
+    mended: str = ""  # of such a copy: what was done to it, in sentences
 
 
 class RunCard(Value):
@@ -59,6 +60,7 @@ class State(Value):
     plan: Plan | None = None
     history: list[Plan] = Field(default_factory=list)  # earlier plans, newest last: `undo`
     wishes: list[dict[str, Any]] = Field(default_factory=list)  # the wish that belongs to each plan of the history
+    learned_from: list[str] = Field(default_factory=list)  # the file's id of each plan of the history
     wish: dict[str, Any] = Field(default_factory=dict)  # dotted plan paths that the person asked for
     problem: dict[str, str] | None = None  # why the plan at hand cannot run (a PlainError's parts)
     nearest: dict[str, Any] = Field(default_factory=dict)  # with a problem: the changes that make the plan work

@@ -106,13 +106,13 @@ def missing_text(view: View) -> Iterable[Finding]:
     if empty:
         columns = " and ".join(view.text_columns)
         what = counted(len(empty), "row has", "rows have")
+        effect = "It teaches nothing and is" if len(empty) == 1 else "They teach nothing and are"
         yield Finding(
             code="missing-text",
             severity="warning",
             rows=first_rows(empty),
             count=len(empty),
-            text=f"{what} no text in {columns} (row {row_list(row + 1 for row in empty)}). They teach nothing and are "
-            "left out.",
+            text=f"{what} no text in {columns} (row {row_list(row + 1 for row in empty)}). {effect} left out.",
             fix="Remove these rows, or fill in their texts.",
             fixable=True,
         )

@@ -61,6 +61,28 @@ def fix(table: Table, code: str, columns: Columns, *, label_separator: str | Non
     return mended, sentence
 
 
+def fix_all(
+    table: Table, codes: Collection[str], columns: Columns, *, label_separator: str | None = None
+) -> tuple[Table, str]:
+    """Mend all that was found and needs no second thought, in an order in which nothing comes back.
+
+    Args:
+        codes: what was found; suspicions among it are left alone. Else as `fix`.
+
+    Returns:
+        The mended table, and a sentence for each thing that was done.
+
+    Raises:
+        PlainError: no-rows.
+    """
+    said = []
+    for code in SAFE:
+        if code in codes:
+            table, sentence = fix(table, code, columns, label_separator=label_separator)
+            said.append(sentence)
+    return table, " ".join(said)
+
+
 class _Work:
     """What the mendings share."""
 
@@ -295,3 +317,11 @@ FIXES: dict[str, Callable[[_Work], tuple[Table, str]]] = {
     "broken-media": _drop_broken,
     "silent-audio": _drop_silent,
 }
+
+#: The code that mends all of `SAFE` which was found.
+EVERYTHING = "everything"
+#: What can be mended at once: facts, no suspicions. Texts and labels are set right before copies are looked for.
+SAFE = (
+    "broken-media", "silent-audio", "mojibake", "html", "missing-text", "missing-label", "label-spelling",
+    "personal-data", "conflicting-labels", "duplicates",
+)  # fmt: skip

@@ -26,6 +26,15 @@ def _counts(view: View) -> Counter[str]:
     return view.label_counts if _classes(view) else Counter()
 
 
+def _spelled_alike(view: View) -> Counter[str]:
+    """Label -> rows, as if each label were spelled in one way: odd spellings have a finding of their own."""
+    alike: Counter[str] = Counter()
+    variants = spelling_variants(_counts(view))
+    for label, rows in _counts(view).items():
+        alike[variants.get(label, label)] += rows
+    return alike
+
+
 def missing_label(view: View) -> Iterable[Finding]:
     """Rows without a label; in a multi-label column these may just have none."""
     if view.label_column is None:
@@ -35,9 +44,10 @@ def missing_label(view: View) -> Iterable[Finding]:
         return
     what = counted(len(empty), "row has", "rows have")
     several = view.problem == MULTI
+    they, are = ("It", "is") if len(empty) == 1 else ("They", "are")
     effect = (
-        "They are read as rows to which no label applies." if several
-        else "They cannot be learned from and are left out."
+        f"{they} {are} read as {'a row' if are == 'is' else 'rows'} to which no label applies." if several
+        else f"{they} cannot be learned from and {are} left out."
     )  # fmt: skip
     yield Finding(
         code="missing-label",
@@ -70,7 +80,7 @@ def one_class(view: View) -> Iterable[Finding]:
 
 def small_class(view: View) -> Iterable[Finding]:
     """Classes with too few rows to learn and to test."""
-    counts = _counts(view)
+    counts = _spelled_alike(view)
     small = {label: count for label, count in counts.items() if count < FEWEST_ROWS}
     if not small or len(counts) < 2 or len(small) > 0.5 * max(20, len(counts)):
         return
@@ -107,7 +117,7 @@ def many_classes(view: View) -> Iterable[Finding]:
 
 def imbalance(view: View) -> Iterable[Finding]:
     """One class far more frequent than another."""
-    counts = _counts(view)
+    counts = _spelled_alike(view)
     if len(counts) < 2:
         return
     (largest, most), (smallest, fewest) = counts.most_common()[0], counts.most_common()[-1]

@@ -13,7 +13,22 @@ from recipes.events import Result
 from recipes.plan import Plan
 
 #: Parts of a plan that say where it ran or what it is called, not how it learns.
-NOT_COMPARED = ("reasons", "version", "data.source", "data.test_source", "output")
+NOT_COMPARED = ("reasons", "version", "data.source", "data.test_source", "output", "compute.expected_seconds")
+#: Dotted plan path -> how a beginner may call it; for others the path's last part says it.
+_NAMES = {
+    "base_model": "Base model",
+    "method": "What was trained",
+    "data.name": "File",
+    "data.columns": "Columns",
+    "training.epochs": "Passes over the rows",
+    "training.batch_size": "Rows per step",
+    "training.max_length": "Tokens read of a text",
+    "training.max_minutes": "Time limit in minutes",
+    "training.early_stopping": "Looks without gain until it stops",
+    "training.class_weights": "Rare classes",
+    "evaluation.test_fraction": "Share of rows for the test",
+    "evaluation.metric": "Judged by",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ def comparison(runs: Sequence[Finished]) -> list[card.Table]:
     figures.append(["Test rows", *(f"{run.result.rows.get('test', 0):,}" for run in runs)])
     figures.append(["Time", *(words.duration(card.total_seconds(run.result)) for run in runs)])
     figures.append(["Peak memory", *(words.size(run.result.peak_bytes.get("measured")) for run in runs)])
-    settings = [[path, *map(_shown, values)] for path, values in differences(runs)]
+    settings = [[_name(path), *map(_shown, values)] for path, values in differences(runs)]
     tables = [card.Table("Figures", head, figures, caution(runs))]
     return [*tables, card.Table("What was set differently", head, settings)] if settings else tables
 
@@ -99,9 +114,8 @@ def _refusal(runs: Sequence[Finished]) -> str:
             both = paired.shared(first.answers, other.answers)
             return (
                 f"I cannot say which is better: {first.name} was judged on {len(first.answers.rows):,} test rows and "
-                f"{other.name} on {len(other.answers.rows):,}, of which only {both:,} are the same. Start both with "
-                "the "
-                "same file and the same share of test rows, or bring one test file for both."
+                f"{other.name} on {len(other.answers.rows):,}, of which {f'only {both:,}' if both else 'none'} are the "
+                "same. Start both with the same file and the same share of test rows, or bring one test file for both."
             )
     return ""
 
@@ -137,6 +151,9 @@ def _flat(plan: Plan | None) -> dict[str, Any]:
             path = f"{prefix}{name}"
             if path in NOT_COMPARED:
                 continue
+            if path == "method":  # its layers or rank stand with its name
+                found[path] = words.method_name(value) if value.get("name") else None
+                continue
             if isinstance(value, dict) and path != "data.columns":
                 walk(value, path + ".")
             else:
@@ -145,6 +162,10 @@ def _flat(plan: Plan | None) -> dict[str, Any]:
     if plan is not None:
         walk(plan.model_dump(mode="json"), "")
     return found
+
+
+def _name(path: str) -> str:
+    return _NAMES.get(path, path.rpartition(".")[2].replace("_", " ").capitalize())
 
 
 def _shown(value: Any) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 from markdown_it import MarkdownIt
 
+from assistant.chat import data_replies
 from assistant.chat.nearest import is_one
 from assistant.chat.turns import Option, Reply
 from assistant.report import card as report_card
@@ -97,14 +98,19 @@ def view(messages: Sequence[Message], runs: Mapping[str, RunShown], *, chat: str
         chat: the conversation's id, for the addresses of downloads.
     """
     last = messages[-1].id if messages else None
-    return [block(message, runs, newest=message.id == last, chat=chat) for message in messages]
+    data = next((message.id for message in reversed(messages) if message.reply and message.reply.card == "data"), None)
+    return [
+        block(message, runs, newest=message.id == last, chat=chat, mendable=message.id == data) for message in messages
+    ]
 
 
-def block(message: Message, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "") -> Block:
-    """One message."""
+def block(
+    message: Message, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "", mendable: bool = False
+) -> Block:
+    """One message; `mendable`: it shows the newest look at the data, so that its findings can be mended."""
     if message.reply is None:
         return Block("user" if message.role == "user" else "assistant", said(message.text, message.files))
-    return Block("assistant", replied(message.reply, runs, newest=newest, chat=chat))
+    return Block("assistant", replied(message.reply, runs, newest=newest, chat=chat, mendable=mendable))
 
 
 def said(text: str, files: Sequence[str] = ()) -> str:
@@ -114,15 +120,19 @@ def said(text: str, files: Sequence[str] = ()) -> str:
     return f'{words_typed}<div class="fa-chips">{chips}</div>' if chips else words_typed
 
 
-def replied(reply: Reply, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "") -> str:
+def replied(
+    reply: Reply, runs: Mapping[str, RunShown], *, newest: bool = False, chat: str = "", mendable: bool = False
+) -> str:
     """A reply: its card where it can be drawn, else its text; then its buttons while it is the newest."""
-    drawn = _card(reply, runs, chat)
+    drawn = _card(reply, runs, chat, mendable=mendable)
     body = drawn or f'<div class="fa-text">{markdown(reply.text)}</div>'
     if drawn and reply.data.get("note"):
         body = f'<div class="fa-text fa-before">{markdown(str(reply.data["note"]))}</div>{body}'
     shown = reply.options if newest else []
     if reply.card == "run":
         shown = []  # the live card brings its own Stop
+    if reply.card == "data" and drawn:  # each finding has its button beside it
+        shown = [option for option in shown if f'data-say="{keep(option.say)}"' not in drawn]
     return body + buttons(shown)
 
 
@@ -171,13 +181,13 @@ def button(option: Option, *, main: bool = False, kind: str = "") -> str:
 # ---------------------------------------------------------------- cards
 
 
-def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str) -> str:
+def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str, *, mendable: bool = False) -> str:
     """The card's HTML, or "" when this reply has none or its data do not hold what the card needs."""
     if reply.card in ("run", "report"):
         run = runs.get(str(reply.data.get("run", "")))
         if run is None:
             return ""
-        return live_card(run, reply) if reply.card == "run" else report(run)
+        return live_card(run, reply) if reply.card == "run" else report(run, str(reply.data.get("next") or ""))
     if reply.card == "concept":
         return _article("concept", f'<div class="fa-text">{markdown(reply.text)}</div>', _picture(reply, runs))
     draw = _CARDS.get(reply.card or "")
@@ -185,7 +195,7 @@ def _card(reply: Reply, runs: Mapping[str, RunShown], chat: str) -> str:
         return ""
     try:
         if draw is None:
-            return data_card(reply, chat) if reply.card == "data" else files_card(reply, chat)
+            return data_card(reply, chat, mendable=mendable) if reply.card == "data" else files_card(reply, chat)
         return draw(reply)
     except (KeyError, TypeError, ValueError, AttributeError):
         return ""  # the text is whole by itself
@@ -216,11 +226,14 @@ def download_card(reply: Reply) -> str:
     return _article("download", f"<p>{escape(reply.text)}</p>", bar, f'<p class="fa-sub">{escape(much)}</p>')
 
 
-def data_card(reply: Reply, chat: str = "") -> str:
+def data_card(reply: Reply, chat: str = "", *, mendable: bool = False) -> str:
     """What the file holds: size, columns with the roles found, the labels with their counts, a sample, the findings.
+
+    After a mending (`data["brief"]`) columns and sample are left out: they stand further up.
 
     Args:
         chat: the conversation's id: with it, the first recordings of an archive can be heard.
+        mendable: each finding that can be mended has its button.
     """
     file = reply.data.get("file", reply.data)
     profile, guesses = file["profile"], file.get("guesses") or []
@@ -232,13 +245,16 @@ def data_card(reply: Reply, chat: str = "") -> str:
     )
     label = next((column for column in columns if roles.get(column["name"]) == "label"), None)
     counted = _label_counts(label)
+    named = f'<ul class="fa-columns">{"".join(_column(column, roles) for column in columns[:MAX_COLUMNS])}</ul>'
+    sample = _sample(profile.get("sample") or [], [column["name"] for column in columns], _addresses(file, chat))
+    brief = bool(reply.data.get("brief"))
     return _article(
         "data",
         header,
-        f'<ul class="fa-columns">{"".join(_column(column, roles) for column in columns[:MAX_COLUMNS])}</ul>',
+        "" if brief else named,
         f"<section><h4>Labels in “{escape(str(label['name']))}”</h4>{counted}</section>" if label and counted else "",
-        _sample(profile.get("sample") or [], [column["name"] for column in columns], _addresses(file, chat)),
-        _findings(file.get("findings") or []),
+        "" if brief else sample,
+        _findings(file.get("findings") or [], mendable=mendable),
     )
 
 
@@ -310,22 +326,33 @@ def _cell(value: Any) -> str:
     return text if len(text) <= 160 else text[:160].rstrip() + " …"
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+def _findings(findings: Sequence[Mapping[str, Any]], *, mendable: bool = False) -> str:
     if not findings:
         return '<p class="fa-fine">Nothing wrong was found in the rows.</p>'
-    rows = "".join(
-        f'<li class="fa-finding-{escape(str(finding["severity"]))}">{escape(str(finding["text"]))}{_fix(finding)}</li>'
-        for finding in findings[:MAX_FINDINGS]
+    lines = [
+        f'<li class="fa-finding-{escape(str(finding["severity"]))}">{escape(str(finding["text"]))}'
+        f"{_fix(finding, mendable=mendable)}</li>"
+        for finding in findings
+    ]
+    rest = "".join(lines[MAX_FINDINGS:])
+    more = (
+        f'<details class="fa-fold" data-key="findings"><summary>{_many(len(lines) - MAX_FINDINGS, "more finding")}'
+        f'</summary><div class="fa-fold-body"><ul class="fa-findings">{rest}</ul></div></details>'
     )
-    more = len(findings) - MAX_FINDINGS
+    every = data_replies.fix_all_option(findings) if mendable else []
     return (
-        f'<section><h4>What the check found</h4><ul class="fa-findings">{rows}</ul>'
-        f"{f'<p class=fa-note>and {more} more: say “check my data” to see all</p>' if more > 0 else ''}</section>"
+        f'<section><h4>What the check found</h4><ul class="fa-findings">{"".join(lines[:MAX_FINDINGS])}</ul>'
+        f"{more if rest else ''}{''.join(button(option) for option in every)}</section>"
     )
 
 
-def _fix(finding: Mapping[str, Any]) -> str:
-    return f' <span class="fa-note">{escape(str(finding["fix"]))}</span>' if finding.get("fix") else ""
+def _fix(finding: Mapping[str, Any], *, mendable: bool) -> str:
+    told = f' <span class="fa-note">{escape(str(finding["fix"]))}</span>' if finding.get("fix") else ""
+    if not mendable or not finding.get("fixable"):
+        return told
+    ways = data_replies.fix_options(finding)
+    first = ways[0].model_copy(update={"label": ways[0].label if len(ways) > 1 or finding.get("change") else "Fix"})
+    return told + "".join(f" {button(way, kind='small')}" for way in [first, *ways[1:]])
 
 
 # ---------------------------------------------------------------- the plan
@@ -346,7 +373,7 @@ CHOICES = {
     "training.warmup": "Warm-up",
     "training.weight_decay": "Weight decay",
     "training.layer_decay": "Layer decay",
-    "training.augmentation": "Varies the pictures",
+    "training.augmentation": "Varies the rows",
     "evaluation.validation_fraction": "Rows that steer it",
     "evaluation.baselines": "Must beat",
     "compute.target": "Runs on",
@@ -475,7 +502,7 @@ def live_card(run: RunShown, reply: Reply) -> str:
     head = f'<header class="fa-run-head"><h3>{name}</h3>{tag}</header>'
     if not view.live:
         folds = _folded_curves(view, run.id) + reads(view, run.id)
-        return _article("run fa-run-over", head, _ended(view), _failure(view), folds)
+        return _article("run fa-run-over", head, _ended(view), folds)  # why it failed is the next message
     stop = [option for option in reply.options if "stop" in option.say.lower()]
     option = stop[0] if stop else Option(label="Stop", say=f"stop run {run.number}" if run.number else "stop")
     return _article(
@@ -535,13 +562,6 @@ def _ended(view: RunView) -> str:
     return f'<p class="fa-sub">{escape(text.get(view.status, ""))}</p>' + _warnings(view)
 
 
-def _failure(view: RunView) -> str:
-    if view.failure is None:
-        return ""
-    failure = view.failure
-    return _error_body(failure.what, failure.expected, failure.fix)
-
-
 def reads(view: RunView, key: str) -> str:
     """One training row as a language model reads it, with what it learns marked; "" for other models."""
     if not view.reads:
@@ -564,8 +584,12 @@ def _folded_curves(view: RunView, key: str) -> str:
     )
 
 
-def report(run: RunShown) -> str:
-    """The report of a finished run with its downloads; "" without a result."""
+def report(run: RunShown, after: str = "") -> str:
+    """The report of a finished run with its downloads; "" without a result.
+
+    Args:
+        after: what to try next, as Markdown.
+    """
     if run.result is None:
         return ""
     links = "".join(
@@ -575,6 +599,7 @@ def report(run: RunShown) -> str:
     return _article(
         "report",
         report_card.report_html(run.result, run.plan, with_rows=True, pictures=run.pictures),
+        f'<div class="fa-text">{markdown(after)}</div>' if after else "",
         f'<div class="fa-buttons fa-downloads">{links}</div>' if links else "",
     )
 
@@ -662,12 +687,13 @@ def marked(text: str, entities: Sequence[Mapping[str, Any]]) -> str:
 def _pointed(prediction: Mapping[str, Any]) -> str:
     """A question, its answer, and the text with the answer marked in it."""
     answer, sure = str(prediction["prediction"]), float(prediction.get("score") or 0)
-    marks = [{"start": prediction["start"], "end": prediction["end"], "label": "answer", "score": sure}]
+    place = {"start": prediction.get("start"), "end": prediction.get("end")}
+    marks = [{**place, "label": "answer", "score": sure}] if answer else []
     return _article(
         "prediction",
         f"<blockquote>{escape(_cell(prediction['question']))}</blockquote>",
         f'<p class="fa-answer">{escape(_cell(answer)) or "No answer in this text"}</p>',
-        marked(str(prediction.get("input") or ""), marks if answer else []),
+        marked(str(prediction.get("input") or ""), marks),
     )
 
 

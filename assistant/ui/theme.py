@@ -211,7 +211,9 @@ html, body {{ background: var(--fa-paper); }}
 .fa-button-main:hover {{ filter: brightness(1.08); }}
 .fa-button-plain, .fa-button-quiet {{ background: var(--fa-surface); border-color: var(--fa-line-strong);
   color: var(--fa-ink); }}
-.fa-button-plain:hover, .fa-button-quiet:hover {{ background: var(--fa-sunken); }}
+.fa-button-small {{ padding: 2px 10px; font-size: .82rem; border-radius: 8px; background: var(--fa-surface);
+  border-color: var(--fa-line-strong); color: var(--fa-accent-text); white-space: nowrap; }}
+.fa-button-plain:hover, .fa-button-quiet:hover, .fa-button-small:hover {{ background: var(--fa-sunken); }}
 .fa-button:focus-visible, .fa-example:focus-visible, .fa-link:focus-visible, .fa-fold summary:focus-visible,
 #fa-new:focus-visible {{ outline: 2px solid var(--fa-accent); outline-offset: 2px; }}
 .fa-thinking {{ display: inline-flex; gap: 5px; padding: 10px 2px; }}
