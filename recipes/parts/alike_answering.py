@@ -64,11 +64,14 @@ class OpenEncoder:
         """One or two texts out of a line of input."""
         given = tree.get("inputs") if isinstance(tree.get("inputs"), dict) else tree
         assert given is not None  # noqa: S101 for the type checker
+        alone = ""
         for roles in (alike_rows.roles_of(self.plan), *(([one], [two]) for one, two in alike_rows.ROLES)):
             pair = [data.join_text(given, columns).strip() for columns in roles]
-            if any(pair):
-                return [text for text in pair if text]
-        texts = [text for text in _BETWEEN.split(data.join_text(given, ["text"]).strip()) if text]
+            if all(pair):
+                return pair
+            alone = alone or pair[0] or pair[1]
+        alone = alone or data.join_text(given, ["text"]).strip()
+        texts = [text for text in _BETWEEN.split(alone) if text]
         if not texts or len(texts) > 2:
             raise RecipeError(
                 "input-unusable",

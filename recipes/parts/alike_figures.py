@@ -218,7 +218,7 @@ def learned(study: AlikeStudy, values: NDArray[np.float32], found: Answers) -> F
 
 
 def mistakes(study: AlikeStudy, found: Answers) -> list[Mistake]:
-    """Test rows whose partner was not found first, the closest mistake first; of scored pairs those ranked most wrongly.
+    """Test rows whose partner was not found first, the closest one first; of scored pairs those ranked most wrongly.
 
     A cosine is no probability, so no mistake says how sure the model was.
     """

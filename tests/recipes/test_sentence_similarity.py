@@ -156,7 +156,7 @@ def test_words_find_what_shares_them() -> None:
 
 @pytest.fixture(scope="module")
 def scored() -> list[dict[str, Any]]:
-    return make_scored(160, KINDS, WORDS[:12])
+    return make_scored(110, KINDS, WORDS[:12])
 
 
 def test_sentence_transformers_loads_the_model_and_says_the_same(
@@ -230,7 +230,9 @@ def test_few_texts_in_memory_change_nothing(
     """All rows of a step are compared with each other, however few are read at a time."""
     results = []
     for name, most in (("all", None), ("few", 3)):
-        done = run_here(new_alike_run("full", texts=scored, name=name, **{"training.micro_batch_size": most}))
+        done = run_here(
+            new_alike_run("full", texts=scored, name=name, **{"training.micro_batch_size": most, "training.epochs": 1})
+        )
         assert done.code == 0, done.last
         results.append(done.result)
     losses = [np.array(result.curves["train/loss"]) for result in results]
