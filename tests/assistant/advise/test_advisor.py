@@ -396,7 +396,8 @@ def test_graphics_cards_that_are_not_there_are_named() -> None:
 def test_every_other_task_gets_a_whole_plan_too(task: Task, hardware: Hardware) -> None:
     column = ColumnProfile(name="x", kind="text", unique=300, mean_length=100, p99_length=300, language="en")
     profile = Profile(name="data.jsonl", format="jsonl", rows=300, columns=[column], languages=["en"])
-    columns = {role: "x" for role in ("source", "image", "audio", "label", "transcript", "tokens", "tags")}
+    roles = "source target image audio label transcript tokens tags question context answers sentence1 sentence2"
+    columns = dict.fromkeys(roles.split(), "x")
     problem: Problem | None = "single_label_classification" if task.endswith("classification") else None
     guess = TaskGuess(task=task, problem=problem, columns=columns, score=0.9, evidence=["x."])
     plan = advise(profile, {}, hardware, guess=guess).plan
