@@ -31,7 +31,7 @@ from recipes.parts.methods import Base, Classifier
 from recipes.parts.metrics import REGRESSION
 from recipes.parts.probe import HeadChoice
 from recipes.parts.span_training import HeadFitter, Reader, SpanTrainer, TokenFeatures, windows_to_read
-from recipes.parts.span_windows import Passages, Spans, shifted, span_logits
+from recipes.parts.span_windows import Passages, Spans, span_logits
 from recipes.parts.spans import Asked, read_study
 from recipes.parts.steady import Outcome
 from recipes.parts.training import Job, fine_tune
@@ -124,25 +124,23 @@ def head_alone(work: SpanWork, base: Base, head: HeadChoice, candidates: list[Ca
     classifier.module.to(work.place.torch_device)
     if study.folds:
         logits: NDArray[Any] = work.run.on_main(fitter.cross_validated)
-        settled, above = logits, work.run.on_main(fitter.usual_threshold)
+        above = work.run.on_main(fitter.usual_threshold)
     else:
+        logits = logits_for(work, classifier, study.judged)
         held_out = fitter.rows_read(study.validation if len(study.validation) else study.train)
         above = work.run.on_main(lambda: reader.threshold(fitter.logits(head.head, held_out), held_out))
-        logits = logits_for(work, classifier, study.judged)
-        settled = shifted(logits, work.passages, above)
     known = head.validation or head.held_out
     alone = Candidate(name="head", metric=known.metric, value=known.value, seconds=head.seconds, chosen=True)
     trainable = sum(parameter.numel() for parameter in classifier.head.parameters())
     sizes = (trainable, methods.count_parameters(classifier.module)[1])
-    return _chosen(work, classifier, settled, above, candidates or [alone], sizes, settled=True)
+    return _chosen(work, classifier, logits, above, candidates or [alone], sizes)
 
 
 def _chosen(
     work: SpanWork, classifier: Classifier, logits: NDArray[Any], above: float | None, candidates: list[Candidate],
-    sizes: tuple[int, int], settled: bool = False,
+    sizes: tuple[int, int],
 ) -> Chosen:  # fmt: skip
     span_answering.describe(classifier.module.config, work.reader.longest, above)
-    logits = logits if settled else shifted(logits, work.passages, above)
     sample = logits_for(work, classifier, work.study.judged[:VERIFIED_ROWS])
     return Chosen(classifier, Predictions(logits.argmax(axis=1), logits), sample, candidates, *sizes)
 
@@ -166,7 +164,8 @@ def judge(work: SpanWork, head: HeadChoice, chosen: Chosen, simple: dict[str, ri
     logits = chosen.answers.scores
     if logits is None:
         raise AssertionError("logits are always there")
-    said = reader.said(logits, rows)
+    above = chosen.classifier.module.config.no_answer_above
+    said = reader.said(logits, rows, above if not study.folds or above is None else 0.0)  # folds: each has its own
     listed, spoken = rows.tolist(), reader.spoken(said, rows)
     right, groups = [asked.right(row) for row in listed], asked.families(listed)
     failure = sm.learned(said, right, logits[work.passages.candidates(rows)])

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import vstack
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -30,7 +30,8 @@ LONGEST = 8  # words of a piece
 SENTENCES = 3  # that pieces are taken from
 MOST_QUESTIONS = 2_000  # that the regression learns from
 WRONG_A_QUESTION = 40  # pieces that are not the answer, drawn by chance
-FEATURES = 2**16
+FEATURES = 2**15
+REMEMBERED = 1_000  # questions whose pieces are kept in memory: some 60 MB
 STRENGTH = 1.0
 THRESHOLDS = 41
 
@@ -42,41 +43,42 @@ def ask_all(study: Study, asked: Asked) -> dict[str, Answers]:
     names = [SENTENCE, PIECES]
     if not asked.has_answer[study.learnable].all():
         names.append(NEVER)
-    return {name: _folded(name, study, asked) if study.folds else _held_out(name, study, asked) for name in names}
+    pieces = Pieces(asked)
+    return {name: _folded(name, study, pieces) if study.folds else _held_out(name, study, pieces) for name in names}
 
 
-def _held_out(name: str, study: Study, asked: Asked) -> Answers:
-    return ask(name, asked, study.train.tolist(), study.validation.tolist(), study.test.tolist())
+def _held_out(name: str, study: Study, pieces: Pieces) -> Answers:
+    return ask(name, pieces, study.train.tolist(), study.validation.tolist(), study.test.tolist())
 
 
-def _folded(name: str, study: Study, asked: Asked) -> Answers:
+def _folded(name: str, study: Study, pieces: Pieces) -> Answers:
     """Every repeat has a say; the most frequent answer to a question counts."""
     said: dict[int, Answers] = defaultdict(list)
     for rows, held_out in study.folds:
-        for row, answer in zip(held_out.tolist(), ask(name, asked, rows.tolist(), [], held_out.tolist()), strict=True):
+        for row, answer in zip(held_out.tolist(), ask(name, pieces, rows.tolist(), [], held_out.tolist()), strict=True):
             said[row].append(answer)
     return [Counter(said[row]).most_common(1)[0][0] for row in study.judged.tolist()]
 
 
-def ask(name: str, asked: Asked, rows: list[int], validation: list[int], wanted: list[int]) -> Answers:
+def ask(name: str, pieces: Pieces, rows: list[int], validation: list[int], wanted: list[int]) -> Answers:
     """One rival's answers to some questions, learned from others; `validation` settles when it gives none."""
     if name == NEVER:
         return [""] * len(wanted)
-    near = Likeness(asked, rows + validation)
     if name == SENTENCE:
-        return [asked.contexts[row][slice(*near.sentences(row)[0])].strip() for row in wanted]
-    pieces = Pieces(asked, near, rows)
-    found = [pieces.best(row) for row in wanted]
-    least = _least(asked, pieces, validation or rows)
-    return [text if sure >= least else "" for text, sure in found]
+        return [pieces.near.best(row) for row in wanted]
+    model = pieces.learn(rows)
+    if model is None:
+        return [pieces.near.best(row) for row in wanted]
+    least = _least(pieces, model, validation or rows)
+    return [text if sure >= least else "" for text, sure in (pieces.best(model, row) for row in wanted)]
 
 
-def _least(asked: Asked, pieces: Pieces, rows: list[int]) -> float:
+def _least(pieces: Pieces, model: Any, rows: list[int]) -> float:
     """How sure it must be to answer, so that these questions are answered best."""
-    right = [asked.right(row) for row in rows]
+    right = [pieces.asked.right(row) for row in rows]
     if all(right):
         return -np.inf
-    found = [pieces.best(row) for row in rows]
+    found = [pieces.best(model, row) for row in rows]
     sure = np.array([each for _, each in found])
     value = span_metrics.score([text for text, _ in found], right)[:, 0]
     none = np.array([float(not each) for each in right])
@@ -85,21 +87,32 @@ def _least(asked: Asked, pieces: Pieces, rows: list[int]) -> float:
 
 
 class Likeness:
-    """Which sentences of a text are most alike to a question, by TF-IDF over the texts that were learned from."""
+    """Which sentences of a text are most alike to a question, by TF-IDF.
 
-    def __init__(self, asked: Asked, rows: Sequence[int]) -> None:
+    Words are counted over all texts, those of the test too: no answer is seen, and it can only help a rival.
+    """
+
+    def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        known = sorted({asked.contexts[row] for row in rows})
-        self.counts = TfidfVectorizer(tokenizer=WORD.findall, token_pattern=None, sublinear_tf=True)
-        self.counts.fit([text[slice(*place)] for text in known for place in sentences_of(text)])
+        self.places = {text: sentences_of(text) for text in dict.fromkeys(asked.contexts)}
+        written = [text[slice(*place)] for text, places in self.places.items() for place in places]
+        counts = TfidfVectorizer(tokenizer=WORD.findall, token_pattern=None, sublinear_tf=True)
+        self.sentences_counted = counts.fit_transform(written)
+        self.questions_counted = counts.transform(asked.questions)
+        ends = np.cumsum([len(places) for places in self.places.values()])
+        self.ends = dict(zip(self.places, ends.tolist(), strict=True))
 
     def sentences(self, row: int) -> list[Place]:
         """Places of the sentences of a question's text, the most alike first."""
         text = self.asked.contexts[row]
-        places = sentences_of(text)
-        values = self.counts.transform([text[slice(*place)] for place in places])
-        likeness = (values @ self.counts.transform([self.asked.questions[row]]).T).toarray()[:, 0]
+        places, end = self.places[text], self.ends[text]
+        some = self.sentences_counted[end - len(places) : end]
+        likeness = (some @ self.questions_counted[row].T).toarray()[:, 0]
         return [places[number] for number in np.argsort(-likeness, kind="stable")]
+
+    def best(self, row: int) -> str:
+        """The most alike sentence."""
+        return self.asked.contexts[row][slice(*self.sentences(row)[0])].strip()
 
 
 def sentences_of(text: str) -> list[Place]:
@@ -109,65 +122,63 @@ def sentences_of(text: str) -> list[Place]:
     return found or [(0, len(text))]
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A few words of a text that may be the answer, with what tells of it."""
-
-    place: Place
-    told: dict[str, float]
-
-
 class Pieces:
-    """A logistic regression on pieces of texts."""
+    """A logistic regression on pieces of texts. What is known of the pieces of a question is worked out once."""
 
-    def __init__(self, asked: Asked, near: Likeness, rows: Sequence[int]) -> None:
-        self.asked, self.near = asked, near
+    def __init__(self, asked: Asked) -> None:
+        self.asked, self.near = asked, Likeness(asked)
         self.hasher = FeatureHasher(FEATURES)
-        self.model: Any = None
-        self._learn(rows)
+        self._known: dict[int, tuple[list[Place], Any]] = {}
 
-    def _learn(self, rows: Sequence[int]) -> None:
-        chance = np.random.default_rng(0)
-        told: list[dict[str, float]] = []
-        labels: list[int] = []
-        for row in chance.permutation(np.asarray(rows, dtype=np.int64))[:MOST_QUESTIONS].tolist():
-            right = {self._words(row, place) for place in self.asked.answers[row]}
-            pieces = self.pieces(row)
-            hits = [piece for piece in pieces if self._words(row, piece.place) in right]
-            others = [piece for piece in pieces if self._words(row, piece.place) not in right]
-            drawn = chance.permutation(len(others))[:WRONG_A_QUESTION]
-            told += [piece.told for piece in hits] + [others[number].told for number in drawn]
-            labels += [1] * len(hits) + [0] * len(drawn)
-        if 0 < sum(labels) < len(labels):
-            model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=300)
-            self.model = model.fit(self.hasher.transform(told), labels)
+    def of(self, row: int) -> tuple[list[Place], Any]:
+        """Short pieces of the sentences that are most alike to the question, and what tells of each: a sparse matrix,
+        shape (pieces, features)."""
+        if row not in self._known:
+            places, told = self._pieces(row)
+            found = (places, self.hasher.transform(told))
+            if len(self._known) >= REMEMBERED:
+                return found
+            self._known[row] = found
+        return self._known[row]
 
-    def _words(self, row: int, place: Place) -> str:
-        return " ".join(span_metrics.words(self.asked.contexts[row][slice(*place)]))
-
-    def best(self, row: int) -> tuple[str, float]:
-        """The likeliest piece of a question's text, and how sure the regression is of it."""
-        pieces = self.pieces(row)
-        if self.model is None or not pieces:
-            return self.asked.contexts[row][slice(*self.near.sentences(row)[0])].strip(), 0.0
-        sure: NDArray[Any] = self.model.decision_function(self.hasher.transform([piece.told for piece in pieces]))
-        best = int(sure.argmax())
-        return self.asked.contexts[row][slice(*pieces[best].place)], float(sure[best])
-
-    def pieces(self, row: int) -> list[Piece]:
-        """All short pieces of the sentences that are most alike to the question."""
+    def _pieces(self, row: int) -> tuple[list[Place], list[dict[str, float]]]:
         question = [word.casefold() for word in WORD.findall(self.asked.questions[row])]
-        found = []
+        text, places, told = self.asked.contexts[row], [], []
         for rank, (start, end) in enumerate(self.near.sentences(row)[:SENTENCES]):
-            text = self.asked.contexts[row]
             words = [
                 (match.group().casefold(), match.start(), match.end()) for match in WORD.finditer(text, start, end)
             ]
             for first in range(len(words)):
                 for last in range(first, min(first + LONGEST, len(words))):
-                    told = _told(question, text, words, first, last, rank)
-                    found.append(Piece((words[first][1], words[last][2]), told))
-        return found
+                    places.append((words[first][1], words[last][2]))
+                    told.append(_told(question, text, words, first, last, rank))
+        return places or [(0, len(text))], told or [{}]
+
+    def learn(self, rows: Sequence[int]) -> Any:
+        """A regression that tells answers from other pieces, fitted on some questions; None: nothing to learn from."""
+        chance = np.random.default_rng(0)
+        parts, labels = [], []
+        for row in chance.permutation(np.asarray(rows, dtype=np.int64))[:MOST_QUESTIONS].tolist():
+            places, told = self.of(row)
+            right = {self._words(row, place) for place in self.asked.answers[row]}
+            hit = np.array([self._words(row, place) in right for place in places])
+            drawn = chance.permutation(np.flatnonzero(~hit))[:WRONG_A_QUESTION]
+            parts.append(told[np.concatenate([np.flatnonzero(hit), drawn])])
+            labels += [1] * int(hit.sum()) + [0] * len(drawn)
+        if not 0 < sum(labels) < len(labels):
+            return None
+        model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=300)
+        return model.fit(vstack(parts), labels)
+
+    def _words(self, row: int, place: Place) -> str:
+        return " ".join(span_metrics.words(self.asked.contexts[row][slice(*place)]))
+
+    def best(self, model: Any, row: int) -> tuple[str, float]:
+        """The likeliest piece of a question's text, and how sure the regression is of it."""
+        places, told = self.of(row)
+        sure: NDArray[Any] = model.decision_function(told)
+        best = int(sure.argmax())
+        return self.asked.contexts[row][slice(*places[best])], float(sure[best])
 
 
 def _told(

@@ -60,19 +60,15 @@ class Reader:
         decides = not bool(asked.has_answer[study.learnable].all())
         return cls(study, asked, passages, targets, max(2, int(LONGER * tokens.max(initial=1))), decides)
 
-    def said(self, logits: NDArray[Any], rows: NDArray[Any]) -> list[span_metrics.Answer]:
-        """Answers to some questions, of logits in which “no answer” has to beat the others by nothing."""
-        return best_answers(logits, self.passages, rows, self.longest, 0.0 if self.decides else None)
+    def said(self, logits: NDArray[Any], rows: NDArray[Any], above: float | None) -> list[span_metrics.Answer]:
+        """Answers to some questions; above: as of `threshold`."""
+        return best_answers(logits, self.passages, rows, self.longest, above)
 
     def spoken(self, said: list[span_metrics.Answer], rows: NDArray[Any]) -> list[str]:
         """Answers in words, "" for none."""
         texts = [self.asked.contexts[row] for row in rows]
         return ["" if each.place is None else text[slice(*each.place)].strip()
                 for each, text in zip(said, texts, strict=True)]  # fmt: skip
-
-    def scores(self, logits: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.float64]:
-        """Figures of each question, as of `span_metrics.score`."""
-        return span_metrics.score(self.spoken(self.said(logits, rows), rows), [self.asked.right(row) for row in rows])
 
     def threshold(self, logits: NDArray[Any], rows: NDArray[Any]) -> float | None:
         """By how much “no answer” must beat the best place, so that these rows are answered best; None: never said.
@@ -82,8 +78,7 @@ class Reader:
         if not self.decides:
             return None
         right = [self.asked.right(row) for row in rows]
-        found = best_answers(logits, self.passages, rows, self.longest, None)
-        value = span_metrics.score(self.spoken(found, rows), right)[:, 0]
+        value = span_metrics.score(self.spoken(self.said(logits, rows, None), rows), right)[:, 0]
         none = np.array([float(not each) for each in right])
         margin = margins(logits, self.passages, rows, self.longest)
         tried = np.unique(np.quantile(margin, np.linspace(0, 1, THRESHOLDS))) if len(margin) else np.zeros(1)
@@ -94,8 +89,8 @@ class Reader:
 
     def quality(self, logits: NDArray[Any], rows: NDArray[Any]) -> Quality:
         """The figure that decides, with the threshold that suits these rows best, and the mean loss of the windows."""
-        above = self.threshold(logits, rows)
-        scores = self.scores(shifted(logits, self.passages, above), rows)
+        said = self.said(logits, rows, self.threshold(logits, rows))
+        scores = span_metrics.score(self.spoken(said, rows), [self.asked.right(row) for row in rows])
         metric = self.study.goal.metric
         return Quality(metric, span_metrics.value(scores, metric), self.loss(logits, rows))
 

@@ -192,10 +192,10 @@ def best_answers(
     for spans in spans_of(logits, passages, questions, longest):
         none, best = float(spans[:, 0].min()), int(spans[:, 1].argmax())
         if above is not None and none - spans[best, 1] > above:
-            found.append(Answer(None, float(spans[:, 4].min())))
+            found.append(Answer(None, float(np.exp(none))))
         else:
             start, end = spans[best, 2:4].astype(np.int64).tolist()
-            found.append(Answer(None if end <= start else (start, end), float(spans[best, 5])))
+            found.append(Answer(None if end <= start else (start, end), float(np.exp(spans[best, 1]))))
     return found
 
 
@@ -208,8 +208,11 @@ def margins(logits: NDArray[Any], passages: Passages, questions: NDArray[Any], l
 def spans_of(
     logits: NDArray[Any], passages: Passages, questions: NDArray[Any], longest: int
 ) -> list[NDArray[np.float64]]:
-    """For each question a table with a row a window: score of no answer, score of the best place, its first and last
-    character, and the probabilities of both, shape (windows, 6)."""
+    """For each question a table with a row a window: log probability of no answer and of the best place, the place's
+    first and last character, shape (windows, 4).
+
+    Within a window only differences of logits were learned, so that windows are compared by probabilities.
+    """
     windows: dict[int, list[int]] = {}
     for window in passages.of(questions):
         windows.setdefault(int(passages.sentences[window]), []).append(int(window))
@@ -232,7 +235,7 @@ def _best_of(logits: NDArray[Any], passages: Passages, window: int, longest: int
             best, place = float(scores[top]), (top + 1, top + 1 + more)
     letters = passages.letters[first:last]
     at = float(letters[place[0], 0]), float(letters[place[1], 1])
-    return [none, best, *at, float(np.exp(none - every)), float(np.exp(best - every))]
+    return [none - every, best - every, *at]
 
 
 class Spans(Texts):
@@ -290,7 +293,7 @@ class Spans(Texts):
 
 
 def shifted(logits: NDArray[Any], passages: Passages, above: float | None) -> NDArray[Any]:
-    """Logits in which “no answer” has to beat a place by nothing any more."""
+    """Logits in which “no answer” has to beat a place of the same window by nothing any more."""
     if above is None:
         return logits
     found = np.array(logits)

@@ -116,7 +116,7 @@ def test_the_best_place_over_all_windows_counts() -> None:
     assert answer.place == place and 0 < answer.sure < 1
     assert span_windows.best_answers(logits, found, rows, 1, None)[0].place != place  # longer than is allowed
     margin = span_windows.margins(logits, found, rows, 4)[0]
-    assert margin == pytest.approx(-10.0)
+    assert margin < -5  # “no answer” is unlikely where the answer stands, and as likely as anything elsewhere
     assert span_windows.best_answers(logits, found, rows, 4, margin - 0.1)[0].place is None
     assert span_windows.best_answers(span_windows.shifted(logits, found, -10.1), found, rows, 4, 0.0)[0].place is None
 
@@ -173,15 +173,14 @@ def test_rivals_learn_what_surrounds_an_answer() -> None:
     asked, _ = read(rows)
     train, test = list(range(80)), list(range(80, 120))
     right = [asked.right(row) for row in test]
-    found = {name: span_rivals.ask(name, asked, train[:60], train[60:], test)
+    pieces = span_rivals.Pieces(asked)
+    found = {name: span_rivals.ask(name, pieces, train[:60], train[60:], test)
              for name in (span_rivals.SENTENCE, span_rivals.PIECES, span_rivals.NEVER)}  # fmt: skip
     reached = {name: span_metrics.score(said, right)[:, 0].mean() for name, said in found.items()}
     assert reached[span_rivals.PIECES] > 0.9 > 0.5 > reached[span_rivals.NEVER] > 0
     assert len(found[span_rivals.SENTENCE][0].split()) > 5
-    near = span_rivals.Likeness(
-        read([{"question": "What do children pay?", "context": TEXT, "answers": "two"}])[0], [0]
-    )
-    assert TEXT[slice(*near.sentences(0)[0])].startswith("Children pay")
+    near = span_rivals.Likeness(read([{"question": "What do children pay?", "context": TEXT, "answers": "two"}])[0])
+    assert near.best(0).startswith("Children pay")
 
 
 @pytest.mark.parametrize(
