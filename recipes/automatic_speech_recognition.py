@@ -314,24 +314,9 @@ def rows_at_once(plan: Plan, run: RunContext, place: Device) -> int:
 
 
 def predicted_peak_bytes(work: Work, rows: int, window: float) -> int:
-    """A forecast: what is held now, gradients, AdamW's moments and kept states, activations, and logits.
-
-    Counted with saved_tensors_hooks over Whisper tiny, float32, for H the width and I the inner width: 38 H + 8 I bytes
-    a position and block of the encoder, 22 H for the convolutions, 8 H a position for each block of the decoder, 58 H +
-    8 I a token and block of it. For wav2vec2's kin as for other transformers.
-    """
-    config = work.model.bare.config
+    """A forecast: what is held now, gradients, AdamW's moments and kept states, and activations."""
     trained, total = methods.count_parameters(work.model.module)
-    if work.model.kind == "whisper":
-        positions, width = window * speech_models.POSITIONS_A_SECOND, config.d_model
-        tokens = max(len(each) for each in work.labels)
-        encoder = config.encoder_layers * (38 * width + 8 * config.encoder_ffn_dim) + 22 * width
-        row = positions * (encoder + config.decoder_layers * 8 * width)
-        row += tokens * (config.decoder_layers * (58 * width + 8 * config.decoder_ffn_dim) + config.vocab_size * 12)
-    else:
-        positions, width, inner = window * 50, config.hidden_size, config.intermediate_size
-        row = positions * (config.num_hidden_layers * (32 * width + 16 * inner) + config.vocab_size * 12)
-        row += window * work.model.rate * 4 * 24  # of the convolutions
+    row = work.model.kept_bytes(window, max(len(each) for each in work.labels))
     held = total * 4 if work.place.torch_device.type == "cuda" else device.peak_bytes(work.place)
     return int(held + trained * (4 + 8 + 8) + BESIDES * rows * row)
 

@@ -18,6 +18,7 @@ WHOLE = 1 / 16  # share of the batches that Whisper hears whole while it learns 
 LONGEST_WINDOW = 15.0  # seconds that a classifier hears at most
 MARGIN = 1.0  # seconds that a window is longer than the recording, about
 CONVOLUTIONS = 4.9e9  # operations a second of sound before wav2vec2's blocks; they never learn
+CONVOLUTION_BYTES = 3 * 3200 * 512 * 4.0  # a second of sound, while the first of them is at work
 SPEED = 0.74  # of what larger networks reach on a processor (measured with Whisper tiny: 70e9 a second and core)
 WRITING = 1.3  # times hearing alone: tokens are written one by one (measured)
 ROWS_AT_ONCE, GPU_ROWS_AT_ONCE = 8, 16  # recordings in memory while it learns
@@ -83,7 +84,7 @@ def kept_bytes(model: Model, seconds: float, rows: int) -> float:
 
     Counted with autograd over Whisper tiny, for H the width and an inner width of 4 H: 70 H a position and block of the
     encoder, 8 H for a block of the decoder, 22 H for the convolutions; 90 H a token and block of the decoder, and 12
-    for each token of the vocabulary.
+    for each token of the vocabulary. Over wav2vec2: 64 H a position and block, and 24 H before them.
     """
     width, half = model.hidden, model.layers / 2
     if is_whisper(model):
@@ -92,5 +93,5 @@ def kept_bytes(model: Model, seconds: float, rows: int) -> float:
         row += 2 * text_tokens(seconds) * (90 * half * width + 12.0 * model.vocabulary)  # the longest in a batch
     else:
         longest = min(WHISPER_SECONDS, math.ceil(2 * seconds))
-        row = longest * (POSITIONS_A_SECOND * model.layers * 76.0 * width + 16_000 * 4 * 24)
+        row = longest * max(POSITIONS_A_SECOND * (model.layers * 64 + 24) * width, CONVOLUTION_BYTES)
     return rows * row

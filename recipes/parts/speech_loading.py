@@ -244,6 +244,8 @@ def prepare(model: SpeechModel, method: Method, seed: int) -> None:
     for part in model.always_frozen():
         for parameter in part.parameters():
             parameter.requires_grad_(False)
+    if hasattr(model.bare, "freeze_feature_encoder"):  # or a gradient of the waveform is computed all the same
+        model.bare.freeze_feature_encoder()
     _freeze_unused(model)
 
 

@@ -25,7 +25,7 @@ from recipes.parts.device import Device
 IGNORED = -100
 ROWS_A_BATCH = 16  # recordings that are written down together
 FRAME = 160  # samples a frame of Whisper's log-mel spectrogram
-POSITIONS_A_SECOND = 50  # of Whisper's encoder: two frames each
+POSITIONS_A_SECOND = 50  # of Whisper's encoder, two frames each; of wav2vec2's blocks
 LONGEST = 30.0  # seconds of a recording: Whisper's window; and attention's memory grows with the square
 
 Samples = NDArray[np.float32]
@@ -119,6 +119,13 @@ class SpeechModel(ABC):
     @abstractmethod
     def blocks(self) -> list[nn.ModuleList]:
         """Where adapters go."""
+
+    @abstractmethod
+    def kept_bytes(self, seconds: float, tokens: int) -> float:
+        """Bytes of float32 that a recording, and what is written for it, leave for the way back.
+
+        Counted with saved_tensors_hooks; H is the width, I the inner width.
+        """
 
     def always_frozen(self) -> list[nn.Module]:
         """What no method trains."""
@@ -230,6 +237,15 @@ class Whisper(SpeechModel):
     def blocks(self) -> list[nn.ModuleList]:
         """Encoder and decoder."""
         return [self.bare.model.encoder.layers, self.bare.model.decoder.layers]
+
+    def kept_bytes(self, seconds: float, tokens: int) -> float:
+        """38 H + 8 I a position and block of the encoder, 22 H for its convolutions, 8 H for each block of the decoder;
+        58 H + 8 I a token and block of the decoder, and three times the vocabulary (Whisper tiny)."""
+        config = self.bare.config
+        width, blocks = config.d_model, config.decoder_layers
+        position = config.encoder_layers * (38 * width + 8 * config.encoder_ffn_dim) + (22 + 8 * blocks) * width
+        token = blocks * (58 * width + 8 * config.decoder_ffn_dim) + 12 * config.vocab_size
+        return float(seconds * POSITIONS_A_SECOND * position + tokens * token)
 
     def always_frozen(self) -> list[nn.Module]:
         """The encoder's positions are sines that nobody learned."""
@@ -366,6 +382,16 @@ class Letters(SpeechModel):
     def blocks(self) -> list[nn.ModuleList]:
         """Of the transformer; the convolutions before it stay as they are."""
         return [self.bare.base_model.encoder.layers]
+
+    def kept_bytes(self, seconds: float, tokens: int) -> float:
+        """32 H + 8 I a position and block, 16 H + 8 C before them for C the width of the convolutions (wav2vec2). These
+        keep nothing, since they do not train, but three maps of the first of them are at work at once."""
+        del tokens
+        config = self.bare.config
+        width, wide = config.hidden_size, config.conv_dim[0]
+        position = config.num_hidden_layers * (32 * width + 8 * config.intermediate_size) + 16 * width + 8 * wide
+        kept = seconds * POSITIONS_A_SECOND * (position + 12 * config.vocab_size)
+        return float(max(kept, seconds * self.rate / config.conv_stride[0] * wide * 12))
 
     def always_frozen(self) -> list[nn.Module]:
         """The convolutions that read the waveform (wav2vec 2.0 paper: frozen in fine-tuning)."""
