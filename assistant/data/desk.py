@@ -18,7 +18,6 @@ from assistant.data import hub_sets
 from assistant.data.archive import MEDIA_FORMATS
 from assistant.data.doctor import check, fix
 from assistant.data.findings import SUSPICIONS
-from assistant.data.fixes import EVERYTHING, fix_all
 from assistant.data.guesses import TaskGuess
 from assistant.data.handover import unpack_media
 from assistant.data.media_copy import write_media
@@ -57,7 +56,7 @@ def mend(
     """Write a mended copy of a file, and look at it; the file itself stays as it is.
 
     Args:
-        code: the fix, of `doctor.FIXES`, or `EVERYTHING`.
+        code: the fix, of `doctor.FIXES`, or "everything".
         meant: the guess that the person agreed to (a TaskGuess as JSON).
         out: where the copy goes: JSON lines, or a zip where the rows are pictures or recordings.
         form: the format of the person's own file; a copy of a copy keeps it.
@@ -74,10 +73,7 @@ def mend(
         table = replace(table, format=form)
     guess = TaskGuess.model_validate(meant)
     before = set(before)
-    if code == EVERYTHING:
-        mended, sentence = fix_all(table, before, guess.columns, label_separator=guess.label_separator)
-    else:
-        mended, sentence = fix(table, code, guess.columns, label_separator=guess.label_separator)
+    mended, sentence = fix(table, code, guess.columns, label_separator=guess.label_separator, found=before)
     with _room_on_disk(name):
         (write_media if mended.format in MEDIA_FORMATS else write_rows)(mended, Path(out))
     settled = {code, *(SUSPICIONS - before)}

@@ -32,21 +32,31 @@ _HIDDEN = re.compile(
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]{0,10}(\s[^<>]{0,500})?/?>")
 
 
-def fix(table: Table, code: str, columns: Columns, *, label_separator: str | None = None) -> tuple[Table, str]:
+def fix(
+    table: Table, code: str, columns: Columns, *, label_separator: str | None = None, found: Collection[str] = ()
+) -> tuple[Table, str]:
     """Mend what a finding reported.
 
     Args:
         table: the rows; stays as it is.
-        code: the finding's code, one of `FIXES`.
+        code: the finding's code, one of `FIXES`; or `EVERYTHING`: all of `SAFE` that was found.
         columns: role -> column or columns, as in the guess or the plan.
         label_separator: what parts the labels inside one cell, if anything does.
+        found: the codes that the check found; only for `EVERYTHING`.
 
     Returns:
-        The mended table, and a sentence on what was done.
+        The mended table, and a sentence on what was done, or one for each thing.
 
     Raises:
         PlainError: fix-unknown, when nothing can be mended under this code; no-rows, when no row would be left.
     """
+    if code == EVERYTHING:
+        said = []
+        for each in SAFE:
+            if each in found:
+                table, sentence = fix(table, each, columns, label_separator=label_separator)
+                said.append(sentence)
+        return table, " ".join(said)
     mend = FIXES.get(code)
     if mend is None:
         raise PlainError(
@@ -59,28 +69,6 @@ def fix(table: Table, code: str, columns: Columns, *, label_separator: str | Non
     if mended.frame.empty:
         raise PlainError("no-rows", "This fix would leave no row.", "", "Nothing was changed.")
     return mended, sentence
-
-
-def fix_all(
-    table: Table, codes: Collection[str], columns: Columns, *, label_separator: str | None = None
-) -> tuple[Table, str]:
-    """Mend all that was found and needs no second thought, in an order in which nothing comes back.
-
-    Args:
-        codes: what was found; suspicions among it are left alone. Else as `fix`.
-
-    Returns:
-        The mended table, and a sentence for each thing that was done.
-
-    Raises:
-        PlainError: no-rows.
-    """
-    said = []
-    for code in SAFE:
-        if code in codes:
-            table, sentence = fix(table, code, columns, label_separator=label_separator)
-            said.append(sentence)
-    return table, " ".join(said)
 
 
 class _Work:

@@ -423,10 +423,13 @@ class Shell:
         file = self._file(arguments["file"])
         assert file is not None
         table = self.tables.get(file.id) or table_of(file.name)
-        mended, _sentence = fix(table, arguments["code"], file.guesses[0]["columns"])
+        found = [str(finding["code"]) for finding in file.findings]
+        mended, sentence = fix(table, arguments["code"], file.guesses[0]["columns"], found=found)
         upload = f"{file.id}-mended"
         self.tables[upload] = mended
-        return FileRead(file=card_of(file.name, upload, mended).model_copy(update={"mends": file.id}))
+        return FileRead(
+            file=card_of(file.name, upload, mended).model_copy(update={"mends": file.id, "mended": sentence})
+        )
 
     def _read_hub(self, arguments: dict[str, Any]) -> FileRead | FileRefused:
         """A Hub that has one data set; the others cannot be reached."""

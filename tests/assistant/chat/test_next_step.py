@@ -39,6 +39,17 @@ def test_a_curve_that_still_rises_gets_more_epochs() -> None:
     assert found.cost
 
 
+def test_a_model_that_has_only_begun_to_learn_gets_twice_the_epochs() -> None:
+    curves = {"validation/accuracy": [[8, 0.66], [16, 0.66], [24, 0.66], [32, 0.66]],
+              "validation/loss": [[8, 0.64], [16, 0.62], [24, 0.58], [32, 0.55]]}  # fmt: skip
+    slow = {"labels": ["great", "other"], "confusion": [[25, 1], [13, 1]], "curves": curves, "warnings": []}
+    found = of(CUT_SHORT, **slow)
+    assert found.changes == {"training.epochs": 6.0}
+    assert "38 of 40" in found.text and "0.58 halfway, 0.55 at the end" in found.text
+    still = {**curves, "validation/loss": [[8, 0.64], [16, 0.6], [24, 0.6], [32, 0.6]]}
+    assert of(CUT_SHORT, **{**slow, "curves": still}).changes != {"training.epochs": 6.0}
+
+
 def test_a_last_layer_alone_gets_more_layers() -> None:
     found = of(result(), PLAN.changed({"method.name": "head"}))
     assert found.changes["method.name"] == "last_layers"

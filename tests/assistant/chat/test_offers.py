@@ -82,7 +82,7 @@ def test_the_example_can_always_be_asked_for(text: str) -> None:
     ("text", "name"),
     [("show me the picture example", "clothes"), ("use the clothes data", "clothes"),
      ("try the accent example", "accent"), ("load the sound example please", "commands"),
-     ("use the spam data", "spam")],
+     ("use the spam data", "spam"), *((f"show me the {name} example", name) for name in example_names())],
 )  # fmt: skip
 def test_an_example_by_its_subject(text: str, name: str) -> None:
     assert read(text) == ("plan", {"example": name})
@@ -94,6 +94,12 @@ def test_an_example_by_its_subject(text: str, name: str) -> None:
 )
 def test_an_example_of_something_is_none(text: str) -> None:
     assert read(text) is None
+
+
+def test_why_after_an_answer_about_a_run_asks_for_its_evidence() -> None:
+    assert read("but why?", pending="told:is it good") == ("explain", {"topic": "mistakes"})
+    assert read("why these columns?", pending="told:is it good") is None
+    assert read("why?") is None
 
 
 def test_no_data_means_the_example_once_data_were_asked_for() -> None:

@@ -10,6 +10,7 @@ import pytest
 from assistant.chat import figures, own_figures, run_answers
 from assistant.chat.explain import pages
 from assistant.chat.turns import RunCard
+from recipes.plan import Plan
 from tests.conversations.shell import RESULTS, result
 
 RUN = RunCard(id="run-1", number=1, status="finished")
@@ -90,6 +91,29 @@ def test_epochs_that_did_not_help_are_told_from_those_that_did() -> None:
     assert "more epochs would not help" in said("enough epochs", {**CUT_SHORT, "curves": peaked})
     rising = {**CUT_SHORT["curves"], "validation/accuracy": [[105, 0.6], [210, 0.7], [315, 0.8], [402, 0.9]]}
     assert "still improving" in said("enough epochs", {**CUT_SHORT, "curves": rising})
+
+
+#: A run that has only begun to learn: one answer for nearly all rows, the figure still, the loss falling.
+SLOW = {
+    **result(), "labels": ["great", "other"], "confusion": [[25, 1], [13, 1]],
+    "rows": {"train": 128, "validation": 32, "test": 40},
+    "curves": {"validation/accuracy": [[8, 0.66], [16, 0.66], [24, 0.66], [32, 0.66], [40, 0.66]],
+               "validation/loss": [[8, 0.64], [16, 0.62], [24, 0.6], [32, 0.57], [40, 0.55]]},
+}  # fmt: skip
+
+
+def test_a_loss_that_still_falls_speaks_for_more_epochs() -> None:
+    text = said("enough epochs", SLOW)
+    assert "stood at 66.0 % from step 8 on" in text
+    assert "0.60 halfway, 0.55 at the end" in text and "more epochs may help" in text
+    planned = run_answers.answer("enough epochs", RUN, SLOW, Plan().changed({"training.batch_size": 16})).text
+    assert "it saw its training rows 5 times" in planned and "from pass 1 on" in planned
+
+
+def test_one_answer_for_nearly_all_rows_is_told() -> None:
+    for topic in ("worst class", "is it good"):
+        assert "says “great” for 38 of 40 test rows" in said(topic, SLOW)
+        assert "hardly tells" not in said(topic, CUT_SHORT)
 
 
 def test_every_percentage_that_is_said_stands_in_the_result() -> None:

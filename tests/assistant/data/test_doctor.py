@@ -250,3 +250,11 @@ def test_a_large_file_is_checked_in_seconds(rows: int, seconds: float, shared_da
     found = {finding.code for finding in check(table, seen)}
     assert "html" in found
     assert time.process_time() - started < seconds
+
+
+def test_an_odd_spelling_is_no_small_class() -> None:
+    """What is told as a spelling is not told again as a class with one row, or as two uneven classes."""
+    rows = [*labelled(), ("Somebody else came by with a lamp", "Good"), ("Nobody came by with a lamp", "bad ")]
+    found = findings(table_of(rows))
+    assert "label-spelling" in found and not {"small-class", "imbalance"} & set(found)
+    assert "small-class" in findings(table_of([*rows, ("One more came by", "odd")]))

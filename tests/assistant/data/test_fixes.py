@@ -43,6 +43,15 @@ def test_rows_without_text_or_label_go() -> None:
     assert mended("missing-label", ["a", "b", "c"], ["x", None, ""])[0] == ["a"]
 
 
+def test_all_that_was_found_goes_at_once_and_nothing_else() -> None:
+    """Labels are spelled alike before copies are looked for; what was not found is left alone."""
+    texts, labels = ["a <b>x</b>", "c", "C", None, "jo@example.com"], ["yes", "no", "No", "no", "yes"]
+    found = ["duplicates", "label-spelling", "missing-text", "html", "likely-wrong-labels"]
+    after = mended("everything", texts, labels, found=found)
+    assert after[:2] == (["a x", "c", "jo@example.com"], ["yes", "no", "yes"])
+    assert "1 copy was removed" in after[2] and "1 row without a text" in after[2] and "masked" not in after[2]
+
+
 def test_labels_are_spelled_alike() -> None:
     labels = ["positive"] * 3 + ["Positive", "positive ", None, "negative"]
     assert mended("label-spelling", list("abcdefg"), labels)[1] == ["positive"] * 5 + [None, "negative"]

@@ -307,7 +307,7 @@ def test_a_comparison_shows_the_figures_and_what_was_set_differently() -> None:
     runs = [run("run 1"), run("run 2", epochs=3, metrics={"accuracy": {"value": 0.8888}})]
     text = compare.comparison_markdown(runs)
     assert "88.9 %" in text and "97.3 % (95.7–98.4 %)" in text
-    assert "| training.epochs | 7 | 3 |" in text and "learning_rate" not in text
+    assert "| Passes over the rows | 7 | 3 |" in text and "Learning rate" not in text
     assert compare.best(runs) is runs[0]
     assert Tags(compare.comparison_html(runs)).tags <= ALLOWED_TAGS
 

@@ -152,6 +152,20 @@ def test_data_card() -> None:
     assert "Nothing wrong was found" in nested
 
 
+def test_the_newest_look_at_the_data_has_a_button_for_each_finding() -> None:
+    """All findings are drawn; only the newest card mends, and all at once where two things need no second thought."""
+    one = {"severity": "warning", "text": "Found.", "fix": "Mend it.", "fixable": True}
+    findings = [{**one, "code": code} for code in ("html", "duplicates")]
+    findings += [{**one, "code": "too-few-rows", "fixable": False, "text": f"Also {n}."} for n in range(9)]
+    reply = Reply(text="", card="data", data=file_card(findings=findings))
+    drawn, older = render.replied(reply, {}, mendable=True), render.replied(reply, {})
+    said = [value for name, value in Markup(drawn).attributes if name == "data-say"]
+    assert said == ["fix the html", "fix the duplicates", "fix everything"]
+    assert "Also 8." in Markup(drawn).text and "data-say" not in older
+    brief = Markup(render.replied(Reply(text="", card="data", data={"file": file_card(), "brief": True}), {})).text
+    assert "hello there" not in brief and "14 copies." in brief
+
+
 def test_plan_card_shows_each_choice_with_its_reason() -> None:
     estimate = {
         "seconds_low": 100,
