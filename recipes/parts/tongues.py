@@ -34,13 +34,13 @@ def prefix_for(config: Any, languages: tuple[str, str] | None, shortens: bool) -
         languages: of a translation; shortens: what is to be written is much shorter than what is read.
     """
     told = getattr(config, "task_specific_params", None) or {}
-    own = [str(each.get("prefix") or "") for each in told.values() if isinstance(each, dict)]
-    if not any(own):
+    own = {task: str(each.get("prefix") or "") for task, each in told.items() if isinstance(each, dict)}
+    if not any(own.values()):
         return ""
     if languages is not None:
         names = [LANGUAGES.get(code, (code, ""))[0] for code in languages]
         return f"translate {names[0]} to {names[1]}: "
-    return next((prefix for prefix in own if prefix.lower().startswith("summar")), "") if shortens else ""
+    return own.get("summarization", "") if shortens else ""
 
 
 def needs_languages(tokenizer: Any) -> bool:

@@ -144,7 +144,7 @@ def test_bart_from_the_rows_to_an_adapter_of_the_tuned_model(
 
 
 @pytest.mark.parametrize(
-    ("kind", "method", "rows", "epochs"), [("t5", "full", 160, 12), ("marian", "last_layers", 80, 4)]
+    ("kind", "method", "rows", "epochs"), [("t5", "full", 160, 12), ("marian", "last_layers", 120, 8)]
 )
 def test_t5_and_marian_bring_their_own_marks(
     kind: str, method: str, rows: int, epochs: int, new_pairs: Callable[..., Path], run_here: Callable[..., Any],
@@ -216,16 +216,16 @@ def test_stopped_then_killed_then_resumed_equals_uninterrupted(
         raise Killed
 
     monkeypatch.setattr(EventWriter, "write", write)
-    how = {"training.epochs": 3, "training.early_stopping": None}
-    whole, broken = (new_pairs("bart", rows=80, name=name, **how) for name in ("whole", "broken"))
+    how = {"training.epochs": 5, "training.early_stopping": None}
+    whole, broken = (new_pairs("bart", rows=120, name=name, **how) for name in ("whole", "broken"))
     reference = run_here(whole)
     assert reference.code == 0, reference.last
-    todo[4] = lambda folder: (folder / "stop").touch()
+    todo[6] = lambda folder: (folder / "stop").touch()
     stopped = run_here(broken)
     assert (stopped.code, stopped.last.kind, stopped.last.model_kept) == (3, "cancelled", True)
     (broken.parent / "stop").unlink()
     todo.clear()
-    todo[9] = die
+    todo[16] = die
     with pytest.raises(Killed):
         run_here(broken)
     todo.clear()
