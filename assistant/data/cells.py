@@ -23,6 +23,9 @@ _NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?%?")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+(,\d+)?")
 _PYTHON_ITEM = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+(?:\.\d+)?"
 _PYTHON_LIST = re.compile(rf"\[\s*(?:(?:{_PYTHON_ITEM})(?:\s*,\s*|\s+|(?=\s*\])))*\s*\]")
+_PYTHON_ARRAY = (
+    rf"'(?P<key>\w+)'\s*:\s*(?:array\(\s*)?(?P<items>{_PYTHON_LIST.pattern})(?:,\s*dtype=\w+)?\)?[\s,]*"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -127,16 +130,22 @@ def row_list(rows: Iterable[int], most: int = 5) -> str:
 
 
 def unpack_lists(frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Columns whose every cell is a list written as text, as ["a", "b"] or ['a', 'b'], become lists."""
+    """Columns whose every cell is a list written as text, as ["a", "b"] or ['a', 'b'], become lists; SQuAD's answers,
+    as pandas writes them into a table, become records."""
     for name in frame.columns:
         cells = [cell for cell in frame[name] if cell is not None]
-        if not cells or not all(isinstance(cell, str) and cell.strip().startswith("[") for cell in cells):
+        if not cells or not all(isinstance(cell, str) and cell.strip().startswith(("[", "{")) for cell in cells):
             continue
-        parsed = [None if cell is None else parse_list(cell) for cell in frame[name]]
+        parsed = [None if cell is None else _parsed(cell) for cell in frame[name]]
         if all(after is not None for before, after in zip(frame[name], parsed, strict=True) if before is not None):
             frame[name] = pd.Series(parsed, dtype=object, index=frame.index)
-            notes.append(f"Column {name} holds lists written as text; they were read as lists.")
+            kind = "answers" if isinstance(parsed[0], dict) else "lists"
+            notes.append(f"Column {name} holds {kind} written as text; they were read as {kind}.")
     return frame
+
+
+def _parsed(cell: str) -> list[Any] | dict[str, list[Any]] | None:
+    return parse_list(cell) if cell.strip().startswith("[") else parse_answers(cell)
 
 
 def parse_list(cell: str) -> list[Any] | None:
@@ -150,6 +159,18 @@ def parse_list(cell: str) -> list[Any] | None:
     if len(text) > 1_000_000 or not _PYTHON_LIST.fullmatch(text):
         return None
     return [_python_item(item) for item in re.findall(_PYTHON_ITEM, text)]
+
+
+def parse_answers(cell: str) -> dict[str, list[Any]] | None:
+    """SQuAD's answers from their JSON or Python spelling, as {'text': array(['Oslo'], dtype=object), 'answer_start':
+    array([17])}; None when the text is something else. Nothing is evaluated."""
+    text = cell.strip()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        whole = len(text) <= 100_000 and re.sub(_PYTHON_ARRAY, "", text).strip() == "{}"
+        value = {each["key"]: parse_list(each["items"]) for each in re.finditer(_PYTHON_ARRAY, text)} if whole else None
+    return value if isinstance(value, dict) and "answer_start" in value else None
 
 
 def _python_item(item: str) -> str | int | float:

@@ -202,6 +202,23 @@ def test_the_file_of_squad_itself() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "{'text': array(['five euros'], dtype=object), 'answer_start': array([3], dtype=int32)}",
+        "{'text': ['five euros'], 'answer_start': [3]}",
+        '{"text": ["five euros"], "answer_start": [3]}',
+    ],
+)
+def test_answers_that_a_table_holds_as_text_are_records_again(cell: str) -> None:
+    """As pandas writes them into a CSV file; nothing is evaluated, and what is no such record stays text."""
+    quoted = cell.replace('"', '""')
+    found = read(f'question,context,answers\nHow?,It is five euros,"{quoted}"\nWho?,It is,"{quoted}"\n', "qa.csv")
+    assert [row["answers"] for row in rows(found)] == [{"text": ["five euros"], "answer_start": [3]}] * 2
+    other = read("text,label\nhello there,{'a': __import__('os')}\nyou there,{'b': 1}\n", "x.csv")
+    assert rows(other)[0]["label"] == "{'a': __import__('os')}"
+
+
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a": NaN, "b": 1e999}', "[1e999, Infinity]", '{"a": ' * 50_000])
 def test_hostile_json_does_no_harm(content: str, tmp_path: Path) -> None:
     try:
