@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.advise.draft import ASKED
 from assistant.chat.buttons import ACCURATE, EXAMPLE, EXPLAIN, FASTER, HELP, MEASURE, START
 from assistant.chat.data_replies import column_option
 from assistant.chat.replies import error
@@ -85,7 +86,9 @@ def cannot_run(
             for path, value in nearest.items()
             if value is not None and path != "method.alpha"
         ]
-        text += f"\n\nThe nearest plan that can run: {listed(parts)}. Everything else stays as it is."
+        way_out = f"The nearest plan that can run: {listed(parts)}. Everything else stays as it is."
+        text += f"\n\n{way_out}"
+        said = said.model_copy(update={"data": {**said.data, "nearest": way_out}})
     return said.model_copy(update={"text": text})
 
 
@@ -154,13 +157,35 @@ def not_runnable(task: str | None) -> str:
     )
 
 
+#: What a new model or method brings with it.
+_FOLLOWS = (
+    "method.layers", "method.rank", "method.alpha", "training.learning_rate", "training.early_stopping",
+    "training.layer_decay", "training.epochs", "training.warmup", "training.weight_decay",
+)  # fmt: skip
+
+
 def changes(before: Plan, after: Plan, paths: Sequence[str]) -> str:
-    """What changed, from what to what, in one line."""
+    """What changed, from what to what, in one line; what only follows from a new method in a second one."""
+    follows = []
+    if "method.name" in paths:
+        follows = [path for path in paths if path in _FOLLOWS and not _asked_for(path, after)]
     parts = []
     for path in paths:
         old, new = value_at(before, path), value_at(after, path)
-        parts.append(f"{choice_name(path)}: {choice_value(path, old, before)} → {choice_value(path, new, after)}")
-    return "Changed: " + "; ".join(parts) + "." if parts else "Nothing had to change: the plan already is like that."
+        if path not in follows:
+            parts.append(f"{choice_name(path)}: {choice_value(path, old, before)} → {choice_value(path, new, after)}")
+    if not parts:
+        return "Nothing had to change: the plan already is like that."
+    also = [
+        f"{choice_name(path).lower()} {choice_value(path, value_at(after, path), after)}"
+        for path in follows
+        if not path.startswith("method.")  # these stand in the method's own words
+    ]
+    return "Changed: " + "; ".join(parts) + "." + (f" With it: {listed(also)}." if also else "")
+
+
+def _asked_for(path: str, plan: Plan) -> bool:
+    return plan.reasons.get(path, "") == ASKED or plan.reasons.get(path, "").startswith("My proposal")
 
 
 def only_more_time(rows: int) -> str:

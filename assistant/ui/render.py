@@ -731,8 +731,11 @@ def files_card(reply: Reply, chat: str = "") -> str:
 def error_card(reply: Reply) -> str:
     """What went wrong, what would have been right, what to do."""
     data = reply.data.get("problem", reply.data)
+    way_out = str(data.get("nearest") or "")
     return _article(
-        "error", _error_body(str(data["what"]), str(data.get("expected") or ""), str(data.get("fix") or ""))
+        "error",
+        _error_body(str(data["what"]), str(data.get("expected") or ""), str(data.get("fix") or "")),
+        f'<div class="fa-text">{markdown(way_out)}</div>' if way_out else "",
     )
 
 

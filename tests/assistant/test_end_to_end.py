@@ -33,7 +33,7 @@ def test_from_a_sentence_to_a_verdict_and_a_model_to_try(tmp_path: Path) -> None
     spam = examples.example("spam")
     words = [
         spam.request,
-        "only train the last layer",
+        "only train the last layer, max length 64",
         "start",
         "try it: Congratulations, you have won a free prize! Click here now to claim your money",
         "show me the report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import time
 from pathlib import Path
@@ -32,6 +33,9 @@ def test_from_the_welcome_to_trying_the_model(new_page: Any, server: Any, pictur
     page.tab.click("[data-say=faster]")
     page.tab.wait_for_function("document.querySelectorAll('.fa-plan').length === 2")
     assert "new last layer only" in page.text()
+    if not os.environ.get("FINETUNE_ASSISTANT_SCREENSHOT"):  # a quarter of each text is read in a quarter of the time
+        page.say("max length 64")
+        page.tab.wait_for_function("document.querySelectorAll('.fa-plan').length === 3")
     page.tab.click("[data-say=start]")
     page.wait(".fa-run")
     page.shot(pictures / "live.png")
