@@ -34,8 +34,7 @@ def test_a_processor_trains_every_layer_where_that_pays(rows: int, wish: dict[st
     advice = advise(seen, wish, LAPTOP, guess=guess_tasks(seen)[0], test_rows=None, offline=True, goal="")
     assert (advice.plan.task, advice.plan.method.name) == ("sentence-similarity", method)
     assert advice.plan.evaluation.metric == "mrr" and advice.plan.gaps() == []
-    seconds = estimate(advice.plan, seen, LAPTOP).terms
-    assert ("training" in seconds) == (method == "full")
+    assert any("training" in name for name in estimate(advice.plan, seen, LAPTOP).terms) == (method == "full")
 
 
 def test_scores_are_ranked() -> None:
