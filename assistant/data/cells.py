@@ -23,9 +23,7 @@ _NUMBER = re.compile(r"[-+]?(\d+([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?%?")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+(,\d+)?")
 _PYTHON_ITEM = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|-?\d+(?:\.\d+)?"
 _PYTHON_LIST = re.compile(rf"\[\s*(?:(?:{_PYTHON_ITEM})(?:\s*,\s*|\s+|(?=\s*\])))*\s*\]")
-_PYTHON_ARRAY = (
-    rf"'(?P<key>\w+)'\s*:\s*(?:array\(\s*)?(?P<items>{_PYTHON_LIST.pattern})(?:,\s*dtype=\w+)?\)?[\s,]*"
-)
+_PYTHON_ARRAY = rf"'(?P<key>\w+)'\s*:\s*(?:array\(\s*)?(?P<items>{_PYTHON_LIST.pattern})(?:,\s*dtype=\w+)?\)?[\s,]*"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

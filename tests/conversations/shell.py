@@ -201,12 +201,14 @@ RESULTS: dict[str, dict[str, Any]] = {
         metrics={"answer_f1": interval(0.78), "exact_match": interval(0.7)}, labels=None, confusion=None,
         baselines={"alike_sentence": {"answer_f1": interval(0.3)}, "span_regression": {"answer_f1": interval(0.6)}},
         verdict={
-            "code": "better", "text": "On 60 questions it never saw, the F1 score of the words of its answers is 78.0 %.",
+            "code": "better", "text": "On 60 questions it never saw, the F1 score of its answers' words is 78.0 %.",
             "best_baseline": "span_regression", "metric": "answer_f1",
         },
         classes=[
-            {"label": "the text answers it", "rows": 51, "precision": interval(0.96), "recall": interval(0.94), "f1": 0.95},
-            {"label": "no answer in the text", "rows": 9, "precision": interval(0.7), "recall": interval(0.78), "f1": 0.74},
+            {"label": "the text answers it", "rows": 51, "precision": interval(0.96), "recall": interval(0.94),
+             "f1": 0.95},
+            {"label": "no answer in the text", "rows": 9, "precision": interval(0.7), "recall": interval(0.78),
+             "f1": 0.74},
         ],
         mistakes=[{"row": 7, "input": "When does it open? — Doors close at nine.", "expected": "no answer",
                    "predicted": "nine", "confidence": 0.9}],
