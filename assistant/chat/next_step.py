@@ -19,6 +19,8 @@ from recipes.plan import Plan
 
 #: Rows of a class below which "label more of it" is the first advice [rule of thumb].
 FEW_PER_CLASS = 50
+#: Rows below which labelling more comes before any setting [rule of thumb].
+WORTH_A_RUN = 100
 #: Share of the mistakes, and of the test rows, from which sure mistakes are worth a look at the labels.
 SURE, SURE_MISTAKES, SURE_SHARE = 0.95, 5, 0.005
 #: Share of the texts that must be cut before reading more of each is worth a run.
@@ -93,6 +95,15 @@ def _nothing_left(result: Result, plan: Plan | None) -> Proposal | None:
 
 
 def _needs_rows(result: Result, plan: Plan | None) -> Proposal | None:
+    """So few rows that nothing else is worth a run."""
+    found = _undecided(result, plan)
+    rows = result.get("rows") or {}
+    crossed = "cross" in str(result.get("evaluation") or "")
+    return found if crossed or sum(int(count or 0) for count in rows.values()) < WORTH_A_RUN else None
+
+
+def _undecided(result: Result, plan: Plan | None) -> Proposal | None:
+    """Too few rows to tell the model from the simple ways."""
     del plan
     rows = result.get("rows") or {}
     total = int(rows.get("test") or 0)
@@ -101,7 +112,7 @@ def _needs_rows(result: Result, plan: Plan | None) -> Proposal | None:
     if figures.verdict_code(result) != "not_enough_data":
         return None
     return Proposal(
-        f"Label more rows: {many(total, 'row')} are too few to be sure of anything.",
+        f"Label more rows: {many(total, 'row')} are too few to tell the model from the simple ways.",
         gain="With twice as many the interval shrinks by about a third, and the model usually gains as well.",
         cost=f"Your time: {many(total, 'more row')} to label.",
     )
@@ -365,8 +376,8 @@ def _larger_model(result: Result, plan: Plan | None) -> Proposal | None:
 
 
 RULES: tuple[Rule, ...] = (
-    _nothing_left, _needs_rows, _time_ran_out, _still_rising, _needs_class, _unfreeze, _rare_class, _longer_texts,
-    _more_layers, _mistaken_labels, _more_rows, _larger_model,
+    _nothing_left, _needs_rows, _time_ran_out, _still_rising, _needs_class, _unfreeze, _undecided, _rare_class,
+    _longer_texts, _more_layers, _mistaken_labels, _more_rows, _larger_model,
 )  # fmt: skip
 
 

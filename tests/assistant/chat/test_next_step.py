@@ -125,9 +125,13 @@ def test_nothing_promising_is_said_when_nothing_is(code: str) -> None:
 
 
 def test_not_enough_data_asks_for_rows_and_nothing_else() -> None:
-    found = of(result("not_enough_data"))
+    found = of(result("not_enough_data", rows={"train": 50, "validation": 10, "test": 30}))
     assert "Label more rows" in found.text
     assert not found.changes
+    more = of(result("not_enough_data"), PLAN.changed({"method.name": "head"}))
+    assert more.changes["method.name"] == "last_layers", "a run costs less than a day of labelling"
+    tried = [{"name": name, "metric": "accuracy", "value": 0.9, "chosen": name == "head"} for name in ("head", "full")]
+    assert "Label more rows" in of(result("not_enough_data", candidates=tried)).text
     crossed = result("not_enough_data", evaluation="5-fold cross-validation, 4 times",
                      rows={"train": 60, "validation": 0, "test": 60})  # fmt: skip
     assert "60 rows are too few" in of(crossed).text
