@@ -264,16 +264,10 @@ def head_alone(
 
 def judged_values(work: Work, encoder: Encoder) -> NDArray[np.float32]:
     """What a trained encoder says of the test rows' texts."""
-    texts = judged_texts(work.study)
+    texts = work.study.texts_of(work.study.test)
     values = np.zeros_like(work.frozen)
     values[texts] = alike_model.vectors(encoder, work.tokens, texts, work.place, work.run)
     return values
-
-
-def judged_texts(study: AlikeStudy) -> NDArray[np.int64]:
-    """Numbers of the test rows' texts."""
-    found = np.unique(np.concatenate([column[study.test] for column in study.columns]))
-    return np.asarray(found[found != alike_rows.NONE])
 
 
 # The verdict
@@ -287,7 +281,7 @@ def judge(work: Work, chosen: Chosen, rivals: dict[str, Answers]) -> Result:
     """
     plan, study, run = work.plan, work.study, work.run
     ours = alike_figures.ask(study, alike_figures.by_vectors(chosen.values), study.test)
-    failure = alike_figures.learned(study, chosen.values[judged_texts(study)], ours)
+    failure = alike_figures.learned(study, chosen.values[study.texts_of(study.test)], ours)
     if failure is not None:
         raise RecipeError(failure.code, failure.what, failure.expected, failure.fix)
     if ours.candidates:
@@ -323,7 +317,7 @@ def judge(work: Work, chosen: Chosen, rivals: dict[str, Answers]) -> Result:
 
 def save_and_verify(work: Work, chosen: Chosen) -> None:
     """Write `model/`, load it with sentence-transformers alone, and compare its numbers with those of the run."""
-    folder, texts = work.run.directory / "model", judged_texts(work.study)[:VERIFIED_ROWS]
+    folder, texts = work.run.directory / "model", work.study.texts_of(work.study.test)[:VERIFIED_ROWS]
 
     def do() -> None:
         alike_model.save(chosen.encoder, folder, work.tokens.max_length)

@@ -68,11 +68,10 @@ def rivals(study: AlikeStudy, frozen: NDArray[np.float32]) -> dict[str, Closenes
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
     from sklearn.preprocessing import normalize
 
-    learned = np.unique(np.concatenate([column[study.train] for column in study.columns]))
     weighted = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+")
     counted = CountVectorizer(binary=True, token_pattern=r"\w+", dtype=np.float64)
     try:
-        weighted.fit([study.texts[text] for text in learned if text != NONE])
+        weighted.fit([study.texts[text] for text in study.texts_of(study.train)])
         words = {"rare_words": weighted.transform(study.texts), "word_overlap": counted.fit_transform(study.texts)}
     except ValueError:  # no text holds a word
         words = {}

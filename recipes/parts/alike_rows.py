@@ -87,6 +87,11 @@ class AlikeStudy:
         """Numbers of the rows' texts: first, second, and wrong ones where there are any."""
         return (self.first, self.second, self.third)[: 3 if bool((self.third != NONE).any()) else 2]
 
+    def texts_of(self, rows: NDArray[Any]) -> NDArray[np.int64]:
+        """Numbers of the texts of some rows, each once."""
+        found = np.unique(np.concatenate([column[rows] for column in self.columns]))
+        return np.asarray(found[found != NONE])
+
     @property
     def rows(self) -> NDArray[np.int64]:
         """What is counted as rows."""

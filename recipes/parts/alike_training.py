@@ -112,6 +112,7 @@ def fit_projection(study: AlikeStudy, values: NDArray[np.float32], metric: str, 
     frozen = torch.from_numpy(values)
     optimizer = torch.optim.Adam([weight], lr=HEAD_RATE)
     judged = study.validation if len(study.validation) else study.train
+    texts, after = study.texts_of(judged), np.zeros_like(values)
     best: tuple[Quality, NDArray[np.float32]] | None = None
     steps = 0
     for _ in range(HEAD_EPOCHS):
@@ -124,7 +125,8 @@ def fit_projection(study: AlikeStudy, values: NDArray[np.float32], metric: str, 
             optimizer.step()
             steps += 1
         now = weight.detach().numpy().copy()
-        found = quality(study, projected(values, now), judged, metric)
+        after[texts] = projected(values[texts], now)
+        found = quality(study, after, judged, metric)
         if best is None or found.beats(best[0]):
             best = found, now
         if steps >= HEAD_STEPS:
@@ -192,8 +194,7 @@ class AlikeTrainer(ClassifierTrainer):
         """Quality of the numbers of the validation rows' texts."""
         job = self.job
         sides: Any = job.encoded
-        texts = np.unique(np.concatenate([column[job.validation] for column in sides.study.columns]))
-        texts = texts[texts != NONE]
+        texts = sides.study.texts_of(job.validation)
         values = np.zeros((len(sides.study.texts), job.classifier.head.out_features), dtype=np.float32)
         values[texts] = vectors(job.classifier, sides.tokens, texts, self.device_used, self.run)  # type: ignore[arg-type]
         return job.judge(values)
