@@ -14,7 +14,7 @@ from assistant.advise.draft import Draft
 from assistant.advise.estimate import CHAT_TOKENS
 from assistant.advise.facts import DataFacts
 from assistant.advise.pictures import is_transformer
-from assistant.advise.training import half, length_for
+from assistant.advise.training import FEW_ROWS, half, length_for
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,11 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
         return "full", (
             "Which words belong together is not what the model was trained for, so every layer adapts (measured on "
             "1,000 addresses: F1 0.71 with a frozen body). Runner-up: the last layers, quicker."
+        )
+    if task == "question-answering" and data.rows < FEW_ROWS and data.test_rows is None:
+        return "head", (
+            f"Fewer than {FEW_ROWS} questions cannot show whether training more helps, so only a new last layer learns, "
+            "and every question is tested in turn. Runner-up: every layer, with more questions."
         )
     if task == "question-answering" and (on_gpu or data.rows < ASKED_ROWS):
         return "full", (
