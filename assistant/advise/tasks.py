@@ -212,7 +212,7 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
         )
     if task == "question-answering" and data.rows < FEW_ROWS and data.test_rows is None:
         return "head", (
-            f"Fewer than {FEW_ROWS} questions cannot show whether training more helps, so only a new last layer learns, "
+            f"Fewer than {FEW_ROWS} questions cannot show whether more training helps: only a new last layer learns, "
             "and every question is tested in turn. Runner-up: every layer, with more questions."
         )
     if task == "question-answering" and (on_gpu or data.rows < ASKED_ROWS):
