@@ -159,15 +159,18 @@ def not_runnable(task: str | None) -> str:
 
 #: What a new model or method brings with it.
 _FOLLOWS = (
-    "method.layers", "method.rank", "method.alpha", "training.learning_rate", "training.early_stopping",
-    "training.layer_decay", "training.epochs", "training.warmup", "training.weight_decay",
+    "method.alpha", "training.learning_rate", "training.early_stopping", "training.layer_decay", "training.epochs",
+    "training.warmup", "training.weight_decay",
 )  # fmt: skip
+#: What the words for a method say already.
+_IN_THE_NAME = ("method.layers", "method.rank")
 
 
 def changes(before: Plan, after: Plan, paths: Sequence[str]) -> str:
     """What changed, from what to what, in one line; what only follows from a new method in a second one."""
     follows = []
     if "method.name" in paths:
+        paths = [path for path in paths if path not in _IN_THE_NAME]
         follows = [path for path in paths if path in _FOLLOWS and not _asked_for(path, after)]
     parts = []
     for path in paths:
@@ -176,11 +179,7 @@ def changes(before: Plan, after: Plan, paths: Sequence[str]) -> str:
             parts.append(f"{choice_name(path)}: {choice_value(path, old, before)} → {choice_value(path, new, after)}")
     if not parts:
         return "Nothing had to change: the plan already is like that."
-    also = [
-        f"{choice_name(path).lower()} {choice_value(path, value_at(after, path), after)}"
-        for path in follows
-        if not path.startswith("method.")  # these stand in the method's own words
-    ]
+    also = [f"{choice_name(path).lower()} {choice_value(path, value_at(after, path), after)}" for path in follows]
     return "Changed: " + "; ".join(parts) + "." + (f" With it: {listed(also)}." if also else "")
 
 
