@@ -2,8 +2,8 @@
 
     python -m recipes.predict RUN < texts.jsonl
 
-Reads `{"text": "…"}` (pictures: `{"image": "path"}`) or `{"inputs": {"column": …}}`, a JSON object a line, from
-standard input. Prints
+Reads `{"text": "…"}` (pictures: `{"image": "path"}`; questions: `{"question", "context"}`) or
+`{"inputs": {"column": …}}`, a JSON object a line, from standard input. Prints
 `{"ready": true}` once the model is loaded, then for each line `{"input", "prediction", "scores": {label: number}}`:
 with `"explain": true`, a picture's answer also says where the model looked;
 without scores for numbers, with a list of labels as prediction where a text can have several. A line that cannot be

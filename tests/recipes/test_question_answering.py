@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from recipes import evaluate, export, predict
+from recipes.events import Result
 from tests.recipes.conftest import KINDS, WORDS, write_rows
 from tests.recipes.span_runs import make_questions
 
@@ -138,6 +139,21 @@ def test_stopped_and_gone_on(new_span_run: Callable[..., Path], run_here: Callab
     assert gone_on.code == 0, gone_on.last
     assert gone_on.result.metrics == first.metrics
     assert gone_on.result.curves == first.curves
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_result_of_one(new_span_run: Callable[..., Path]) -> None:
+    """Same batches, same answers, same figures."""
+    from tests.recipes.test_processes import log_of, run
+
+    changes = {"training.batch_size": 10, "training.micro_batch_size": 3}
+    questions = make_questions(140, KINDS, WORDS[:12], without=0.2)
+    one, two = (new_span_run("full", name=name, questions=questions, **changes) for name in ("one", "two"))
+    assert run(one) == 0, log_of(one)
+    assert run(two, processes=2) == 0, log_of(two)
+    first, second = Result.load(one.parent / "result.json"), Result.load(two.parent / "result.json")
+    assert second.environment["processes"] == 2
+    assert first.metrics == second.metrics
 
 
 @pytest.mark.parametrize("kind", ["deberta", "modernbert"])
