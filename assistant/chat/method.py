@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from assistant.chat.clauses import CORRECTION, person
+from assistant.chat.clauses import person
 from assistant.chat.words import negated
 
 _LAYER = r"(?:layers?|blocks?)"
@@ -89,7 +89,7 @@ def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
         text: tidy, in digits.
         layers: how many layers the model at hand has ("freeze the first 8 layers").
     """
-    correction = CORRECTION.search(text)
+    correction = _TAKEN_BACK.search(text)
     corrected = read_method(text[correction.end() :], layers=layers) if correction else {}
     if "method.name" in corrected:
         return corrected  # "just the last layer? no, all of it"
@@ -118,6 +118,12 @@ def read_method(text: str, *, layers: int | None = None) -> dict[str, Any]:
                 continue
             return {"method.name": name}
     return {"avoid": [refused]} if refused else {}
+
+
+#: "just the last layer? no, all of it"; but "no lora" takes nothing back.
+_TAKEN_BACK = re.compile(
+    r"[,;.!?]\s*(?:no(?: wait)?(?=\s*[,.!-])|sorry|actually|i mean|or rather|make that)\b[\s,.!-]*"
+)
 
 
 def read_layers(text: str) -> dict[str, Any]:

@@ -156,7 +156,9 @@ def _noise(message: Message) -> Intent | None:
 
 def _hostile(message: Message) -> Intent | None:
     """Commands and markup are text; only a clear request for a training beside them is read."""
-    if not message.hostile or (message.refused and message.task.score >= SURE):
+    if not message.hostile:
+        return None
+    if message.refused and message.task.score >= SURE and not _COMMANDS.search(message.text):
         return None
     if (
         message.task.score >= SURE

@@ -60,8 +60,8 @@ def read_task(text: str, file: FileCard | None = None, hints: Sequence[tuple[str
     return TaskReading(best if score > 0 else None, problem, score, from_words, modality, second, best in alike)
 
 
-#: Likeness to an example request from which it counts, and from which it is enough by itself.
-_ALIKE, _VERY_ALIKE = 0.38, 0.42
+#: Likeness to an example request from which it counts.
+_ALIKE = 0.42
 #: How much nearer it must be than any example of small talk.
 _MORE_THAN_NONE = 0.08
 
@@ -76,7 +76,7 @@ def _near_requests(text: str, modality: str | None) -> dict[str, float]:
     found = {
         task: score for task, score in scores.items() if score >= max(_ALIKE, 0.9 * best) and _suits(task, modality)
     }
-    return {task: (1.0 if score >= _VERY_ALIKE else 0.6) * score / best for task, score in found.items()}
+    return {task: score / best for task, score in found.items()}
 
 
 def _suits(task: str, modality: str | None) -> bool:
