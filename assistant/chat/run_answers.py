@@ -210,8 +210,8 @@ def about_epochs(result: Result, plan: Plan | None = None) -> str:
         )
     if best < len(points) - 1:
         return (
-            f"{text}It was best at {_when(result, plan, points[best][0])} and got no better after that: more epochs "
-            "would not help. The best state was kept."
+            f"{text}It was best at {_when(result, plan, points[best][0])} ({figure(points[best][1], metric)}) and got "
+            "no better after that: more epochs would not help. The best state was kept."
         )
     gained = abs(points[-1][1] - points[-2][1])
     if gained < 0.5 * figures.noise(result):

@@ -75,6 +75,8 @@ def caution(runs: Sequence[Finished]) -> str:
         return "These runs saw different data: a difference may come from the rows, not from the model."
     if len({(run.result.seed, run.result.rows.get("test")) for run in runs}) > 1:
         return "These runs were judged on different test rows: small differences may be chance."
+    if all(run.answers is not None for run in runs):
+        return "Same data and same test rows, compared row by row: that tells more than whether the intervals overlap."
     return "Same data and same test rows. Intervals that overlap widely mean that the difference could be chance."
 
 

@@ -75,7 +75,7 @@ def test_a_file_of_ones_own_and_a_change_in_the_settings(new_page: Any, tmp_path
         f"{word} parcel number {n},{label}\n" for n in range(40) for word, label in (("late", "bad"), ("fine", "good"))
     )
     file = tmp_path / "my reviews.csv"
-    file.write_text("review,opinion\n" + rows)
+    file.write_text("review,opinion\n" + rows + "late parcel number 0,bad\n")
     page = new_page().open()
     page.tab.set_input_files("#fa-box input[type=file]", str(file))
     page.wait("#fa-box .thumbnail-item, #fa-box .file, #fa-box [data-testid*=thumbnail]")
@@ -91,6 +91,14 @@ def test_a_file_of_ones_own_and_a_change_in_the_settings(new_page: Any, tmp_path
     page.tab.wait_for_function("document.querySelectorAll('.fa-plan').length === 2")
     newest = page.tab.query_selector_all(".fa-plan")[-1].inner_text()
     assert re.search(r"Passes over the rows\s+9\b", newest)
+
+    page.tab.click("[data-say='fix the duplicates']")
+    page.wait("text=81 rows became 80")
+    page.wait("text=1 copy was removed")
+    page.tab.wait_for_function("document.querySelectorAll('.fa-plan').length === 3")
+    page.say("undo")
+    page.wait("text=as it was before, 81 rows")
+    assert file.read_text().count("\n") == 82
 
 
 def test_a_bad_file_is_answered_with_a_sentence(new_page: Any, tmp_path: Path) -> None:
