@@ -69,7 +69,8 @@ _REPORT = re.compile(
     r"|end)"
 )
 _IMPROVE = re.compile(
-    r"\b(?:i|we) (?:had )?(?:expected|hoped for|hoped|counted on|need|needed) (?:\w+ )?(?:more|better|higher)[.!]?$"
+    r"\b(?:next|best|other) thing to (?:try|do)\b|\b(?:i|we) (?:had )?(?:expected|hoped for|hoped|counted on|need"
+    r"|needed) (?:\w+ )?(?:more|better|higher)[.!]?$"
     r"|\b(?:i|we) (?:had )?(?:expected|hoped for) (?:\w+ )?(?:more|better|higher)\b[^?]{0,30}\b(?:how|what)\b|"
     r"\b(?:confus\w*|mix(?:es|ing)? up|wrong|mistakes?|fail(?:s|ing)?|weak|poor|bad)\b[^?]{0,60}\bwhat (?:can|could"
     r"|should"

@@ -153,7 +153,10 @@ def read_models(
     place = 0
     while place < len(tokens):
         mention, used = _at(text, tokens, place, task, known)
-        if mention:
+        other_size = _other_size(text, tokens, place + used, mention) if mention else None
+        if other_size:
+            unknown = text[tokens[place].start() : other_size.end()]
+        elif mention:
             mentions.append(mention)
         place += max(1, used)
     others = _others(text)
@@ -444,6 +447,21 @@ def _goes_on(text: str, tokens: list[re.Match[str]], place: int) -> bool:
     word = tokens[place].group()
     sized = word in _SIZES or re.fullmatch(r"v?\d+(?:\.\d+)?[bmk]?", word)
     return gap in (" ", "-", "_") and bool(sized) and not _AFTER_NUMBER.match(text[tokens[place].end() :])
+
+
+_SIZE_WORD = re.compile(r"tiny|mini|small|medium|large|xlarge|xl|xxl|huge|giant|\d+(?:\.\d+)?[bmk]|v\d+|b\d")
+_OF_SOMETHING_ELSE = re.compile(
+    r"\s*(?:learning|batch|rank|test|share|part|steps?|data\w*|file|changes?|number|set\b|amount|sample)"
+)
+
+
+def _other_size(text: str, tokens: list[re.Match[str]], place: int, mention: Mention) -> re.Match[str] | None:
+    """The word that makes a known family a model that the catalog does not hold: "llama 70b"."""
+    if place >= len(tokens) or not _SIZE_WORD.fullmatch(tokens[place].group()) or not _goes_on(text, tokens, place):
+        return None
+    size = tokens[place]
+    known = size.group() in mention.id.lower() or _OF_SOMETHING_ELSE.match(text[size.end() :])
+    return None if known or "/" in text[mention.start : mention.end] else size
 
 
 def _mention(model_id: str, text: str, span: list[re.Match[str]]) -> Mention:
