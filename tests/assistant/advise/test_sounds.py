@@ -10,8 +10,8 @@ from sample_profiles import LAPTOP
 
 from assistant.advise import catalog, estimate, facts, sounds
 from assistant.advise.advisor import advise
-from assistant.data.profile import ColumnProfile, Profile
 from assistant.data.guesses import TaskGuess
+from assistant.data.profile import ColumnProfile, Profile
 from recipes.plan import Plan
 
 TINY = "openai/whisper-tiny.en"
@@ -73,5 +73,6 @@ def test_few_recordings_of_a_known_language_train_adapters(rows: int, language: 
     guess = TaskGuess(task="automatic-speech-recognition", columns=COLUMNS, score=0.9, evidence=["x."])
     plan = advise(seen, {"base_model": TINY}, LAPTOP, guess=guess).plan
     assert plan.method.name == method
-    assert plan.training.augmentation and plan.reasons["training.augmentation"]
+    assert plan.training.augmentation is False and plan.reasons["training.augmentation"]
+    assert plan.training.learning_rate == (1e-3 if method == "lora" else 3e-5)
     assert (plan.training.batch_size == 8) == (rows < 1000)

@@ -58,7 +58,7 @@ def test_what_the_conversation_holds_counts() -> None:
 
 @needs_starter
 def test_what_the_patterns_leave_unclear_is_read_by_its_sense() -> None:
-    message = "would you kindly clear out the rows that stand there twice"
+    message = "please sweep the repeated rows out"
     assert rules.read(message, State()).name in ("fix_data", "check_data")
 
 
