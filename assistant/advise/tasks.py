@@ -196,8 +196,8 @@ def _method_for(task: str, data: DataFacts, model: Model, on_gpu: bool) -> tuple
         )
     if task == SPEECH and "whisper" in model.id and (model.parameters > 100e6 or _an_accent(data, model)):
         return "lora", (
-            "The language is known already: adapters learn in few passes how these voices say it. The report shows what "
-            "that costs on other speech. Runner-up: every weight, slower to learn."
+            "The language is known already: adapters learn in few passes how these voices say it. The report shows "
+            "what that costs on other speech. Runner-up: every weight, slower to learn."
         )
     if task == "sentence-similarity" and not on_gpu and not FEW_PAIRS <= data.rows <= MANY_PAIRS:
         return "head", (
