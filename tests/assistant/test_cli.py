@@ -362,7 +362,8 @@ def test_the_examples_are_listed_and_an_unknown_one_is_refused(call: Call) -> No
 # ---------------------------------------------------------------- real processes
 
 DRIVER = (
-    "import sys; sys.path.insert(0, {tests!r})\n"
+    "import signal, sys; sys.path.insert(0, {tests!r})\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored\n"
     "from fakes import FakeLocal\n"
     "from assistant.jobs import launchers\n"
     "launchers.LAUNCHERS['local'] = FakeLocal()\n"
