@@ -198,27 +198,17 @@ def new_tag_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., Pa
         sentences: list[dict[str, Any]] | None = None, **changes: Any,
     ) -> Path:  # fmt: skip
         folder = tmp_path / "runs" / name
-        (folder / "data").mkdir(parents=True)
-        write_rows(folder / "data" / "train.jsonl", sentences or make_sentences(rows, KINDS, WORDS[:12]))
-        settings = {
-            "task": "token-classification",
-            "problem": problem,
-            "base_model": str(tiny(kind)),
-            "method.name": method,
-            "method.layers": 1 if method == "last_layers" else None,
-            "method.rank": 4 if method in ("lora", "qlora") else None,
-            "data.source": "data/train.jsonl",
-            "data.columns.tokens": "tokens",
-            "data.columns.tags": "tags",
-            "training.epochs": 2,
-            "training.learning_rate": 1e-3,
-            "training.batch_size": 16,
-            "compute.precision": "float32",
-            "evaluation.validation_fraction": 0.25,
-        }
-        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
-        plan.save(folder / "plan.json")
-        return folder / "plan.json"
+        columns = {"tokens": "tokens", "tags": "tags"}
+        return write_run(
+            folder,
+            "token-classification",
+            sentences or make_sentences(rows, KINDS, WORDS[:12]),
+            columns,
+            str(tiny(kind)),
+            method,
+            problem=problem,
+            **changes,
+        )
 
     return make
 
@@ -232,26 +222,17 @@ def new_span_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., P
         questions: list[dict[str, Any]] | None = None, **changes: Any,
     ) -> Path:  # fmt: skip
         folder = tmp_path / "runs" / name
-        (folder / "data").mkdir(parents=True)
-        write_rows(folder / "data" / "train.jsonl", questions or make_questions(rows, KINDS, WORDS[:12]))
-        settings = {
-            "task": "question-answering",
-            "problem": problem,
-            "base_model": str(tiny(kind)),
-            "method.name": method,
-            "method.layers": 1 if method == "last_layers" else None,
-            "method.rank": 4 if method in ("lora", "qlora") else None,
-            "data.source": "data/train.jsonl",
-            "data.columns": {"question": "question", "context": "context", "answers": "answers"},
-            "training.epochs": 2,
-            "training.learning_rate": 1e-3,
-            "training.batch_size": 16,
-            "compute.precision": "float32",
-            "evaluation.validation_fraction": 0.25,
-        }
-        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
-        plan.save(folder / "plan.json")
-        return folder / "plan.json"
+        columns = {"question": "question", "context": "context", "answers": "answers"}
+        return write_run(
+            folder,
+            "question-answering",
+            questions or make_questions(rows, KINDS, WORDS[:12]),
+            columns,
+            str(tiny(kind)),
+            method,
+            problem=problem,
+            **changes,
+        )
 
     return make
 
@@ -265,28 +246,45 @@ def new_alike_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., 
         texts: list[dict[str, Any]] | None = None, **changes: Any,
     ) -> Path:  # fmt: skip
         folder = tmp_path / "runs" / name
-        (folder / "data").mkdir(parents=True)
-        write_rows(folder / "data" / "train.jsonl", texts or make_scored(rows, KINDS, WORDS[:12]))
-        settings = {
-            "task": "sentence-similarity",
-            "problem": problem,
-            "base_model": str(tiny(kind)),
-            "method.name": method,
-            "method.layers": 1 if method == "last_layers" else None,
-            "method.rank": 4 if method in ("lora", "qlora") else None,
-            "data.source": "data/train.jsonl",
-            "data.columns": {"sentence1": "sentence1", "sentence2": "sentence2", "score": "score"},
-            "training.epochs": 2,
-            "training.learning_rate": 1e-3,
-            "training.batch_size": 16,
-            "compute.precision": "float32",
-            "evaluation.validation_fraction": 0.25,
-        }
-        plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
-        plan.save(folder / "plan.json")
-        return folder / "plan.json"
+        columns = {"sentence1": "sentence1", "sentence2": "sentence2", "score": "score"}
+        return write_run(
+            folder,
+            "sentence-similarity",
+            texts or make_scored(rows, KINDS, WORDS[:12]),
+            columns,
+            str(tiny(kind)),
+            method,
+            problem=problem,
+            **changes,
+        )
 
     return make
+
+
+def write_run(
+    folder: Path, task: str, rows: list[dict[str, Any]], columns: dict[str, str], base_model: str, method: str,
+    **changes: Any,
+) -> Path:  # fmt: skip
+    """A run's folder with its rows and a plan of few small steps; `changes` are dotted paths with __ for the dot."""
+    (folder / "data").mkdir(parents=True)
+    write_rows(folder / "data" / "train.jsonl", rows)
+    settings = {
+        "task": task,
+        "base_model": base_model,
+        "method.name": method,
+        "method.layers": 1 if method == "last_layers" else None,
+        "method.rank": 4 if method in ("lora", "qlora") else None,
+        "data.source": "data/train.jsonl",
+        "data.columns": columns,
+        "training.epochs": 2,
+        "training.learning_rate": 1e-3,
+        "training.batch_size": 16,
+        "compute.precision": "float32",
+        "evaluation.validation_fraction": 0.25,
+    }
+    plan = Plan().changed({**settings, **{path.replace("__", "."): value for path, value in changes.items()}})
+    plan.save(folder / "plan.json")
+    return folder / "plan.json"
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
