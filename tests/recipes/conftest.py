@@ -263,7 +263,7 @@ def new_alike_run(tmp_path: Path, tiny: Callable[[str], Path]) -> Callable[..., 
 
 def write_run(
     folder: Path, task: str, rows: list[dict[str, Any]], columns: dict[str, str], base_model: str, method: str,
-    **changes: Any,
+    /, **changes: Any,
 ) -> Path:  # fmt: skip
     """A run's folder with its rows and a plan of few small steps; `changes` are dotted paths with __ for the dot."""
     (folder / "data").mkdir(parents=True)
